@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR MIT */
+/*
+ * Interface of /dev/xen/gntdev: access to memory that other Xen domains grant.
+ */
+#ifndef _UAPI_XEN_GNTDEV_H
+#define _UAPI_XEN_GNTDEV_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/**
+ * DOC: numbers and errors
+ *
+ * The size in each command number is that of the structure with one element in
+ * its trailing array; the direction bits are zero. A grant reference is the
+ * number by which another domain offers one 4 KiB frame of its memory.
+ *
+ * These errors have one meaning throughout:
+ *
+ *  - ENOTTY: unknown command.
+ *  - EINVAL: an impossible argument or combination of arguments.
+ *  - EFAULT: bad user memory.
+ *  - ENOENT: nothing has that index or cookie.
+ *  - EBUSY: the object is in use.
+ *  - EACCES: the granting domain, or the mode of a file, forbids the access.
+ *  - EOPNOTSUPP: known, but impossible for this buffer or on this machine.
+ *  - ENOSPC: no grant references or map handles are left in the hypervisor.
+ *  - ENOMEM: no memory.
+ *  - ETIMEDOUT, EINTR: the wait ended before what was waited for.
+ *
+ * A command that fails leaves everything as it was.
+ */
+
+/**
+ * struct ioctl_gntdev_grant_ref - one frame granted by another domain
+ * @domid: the granting domain
+ * @ref: grant reference, in the table of that domain
+ */
+struct ioctl_gntdev_grant_ref {
+	__u32 domid;
+	__u32 ref;
+};
+
+/**
+ * struct ioctl_gntdev_map_grant_ref - name a range of grants for mmap()
+ * @count: number of elements in @refs, 1 up to the module's parameter "limit"
+ * @pad: ignored
+ * @index: out: the offset for mmap(), in bytes. The first range named on a
+ *	fresh open file has index 0.
+ * @refs: the references; each has a domain of its own
+ *
+ * The grants are mapped by mmap() and stay so until the last munmap().
+ */
+struct ioctl_gntdev_map_grant_ref {
+	__u32 count;
+	__u32 pad;
+	__u64 index;
+	struct ioctl_gntdev_grant_ref refs[1];
+};
+
+#define IOCTL_GNTDEV_MAP_GRANT_REF \
+	_IOC(_IOC_NONE, 'G', 0, sizeof(struct ioctl_gntdev_map_grant_ref))
+
+/**
+ * struct ioctl_gntdev_unmap_grant_ref - forget a range named before
+ * @index: as returned by IOCTL_GNTDEV_MAP_GRANT_REF
+ * @count: the same count as given then
+ * @pad: ignored
+ *
+ * A range that is still mapped by mmap() lives on until munmap(), and keeps
+ * its index until then.
+ */
+struct ioctl_gntdev_unmap_grant_ref {
+	__u64 index;
+	__u32 count;
+	__u32 pad;
+};
+
+#define IOCTL_GNTDEV_UNMAP_GRANT_REF \
+	_IOC(_IOC_NONE, 'G', 1, sizeof(struct ioctl_gntdev_unmap_grant_ref))
+
+/**
+ * struct ioctl_gntdev_get_offset_for_vaddr - find the range behind an address
+ * @vaddr: any address in a mapping of this device in the calling process
+ * @offset: out: index of the range, in bytes
+ * @count: out: number of grants in the range
+ * @pad: not touched
+ */
+struct ioctl_gntdev_get_offset_for_vaddr {
+	__u64 vaddr;
+	__u64 offset;
+	__u32 count;
+	__u32 pad;
+};
+
+#define IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR \
+	_IOC(_IOC_NONE, 'G', 2, sizeof(struct ioctl_gntdev_get_offset_for_vaddr))
+
+/**
+ * struct ioctl_gntdev_set_max_grants - not implemented
+ * @count: number of grants
+ *
+ * Kept so that old programs compile; the command fails with ENOTTY.
+ */
+struct ioctl_gntdev_set_max_grants {
+	__u32 count;
+};
+
+#define IOCTL_GNTDEV_SET_MAX_GRANTS \
+	_IOC(_IOC_NONE, 'G', 3, sizeof(struct ioctl_gntdev_set_max_grants))
+
+/* Clear the byte at the given index. */
+#define UNMAP_NOTIFY_CLEAR_BYTE		0x1
+/* Send an event over the given event channel. */
+#define UNMAP_NOTIFY_SEND_EVENT		0x2
+
+/**
+ * struct ioctl_gntdev_unmap_notify - tell a peer when a range is unmapped
+ * @index: address of a byte: index of a range plus an offset into it
+ * @action: UNMAP_NOTIFY_* bits; 0 takes an earlier request back
+ * @event_channel_port: local port for UNMAP_NOTIFY_SEND_EVENT
+ *
+ * It is done when the range is unmapped, for whatever reason: munmap(),
+ * IOCTL_GNTDEV_UNMAP_GRANT_REF, exit or SIGKILL.
+ */
+struct ioctl_gntdev_unmap_notify {
+	__u64 index;
+	__u32 action;
+	__u32 event_channel_port;
+};
+
+#define IOCTL_GNTDEV_SET_UNMAP_NOTIFY \
+	_IOC(_IOC_NONE, 'G', 7, sizeof(struct ioctl_gntdev_unmap_notify))
+
+/* The source, or the destination, is a grant; otherwise local memory. */
+#define GNTCOPY_source_gref		(1 << 0)
+#define GNTCOPY_dest_gref		(1 << 1)
+
+/**
+ * struct gntdev_grant_copy_segment - one piece of memory to copy
+ * @source: where to read: an address of this process or a granted frame
+ * @source.virt: address of local memory; it may cross pages
+ * @source.foreign: a granted frame
+ * @source.foreign.ref: grant reference
+ * @source.foreign.offset: of the first byte in the frame
+ * @source.foreign.domid: the granting domain
+ * @dest: where to write
+ * @dest.virt: address of local memory; it may cross pages
+ * @dest.foreign: a granted frame
+ * @dest.foreign.ref: grant reference
+ * @dest.foreign.offset: of the first byte in the frame
+ * @dest.foreign.domid: the granting domain
+ * @len: bytes to copy; a granted frame must not be left
+ * @flags: GNTCOPY_*_gref; at least one of them
+ * @status: out: GNTST_* of Xen's public/grant_table.h; 0 is success
+ */
+struct gntdev_grant_copy_segment {
+	union {
+		void __user *virt;
+		struct {
+			__u32 ref;
+			__u16 offset;
+			__u16 domid;
+		} foreign;
+	} source, dest;
+	__u16 len;
+	__u16 flags;
+	__s16 status;
+};
+
+/**
+ * struct ioctl_gntdev_grant_copy - let the hypervisor copy
+ * @count: number of @segments
+ * @segments: what to copy; the status of each is written back
+ *
+ * Returns 0 when all segments were processed, whatever their status.
+ */
+struct ioctl_gntdev_grant_copy {
+	unsigned int count;
+	struct gntdev_grant_copy_segment __user *segments;
+};
+
+#define IOCTL_GNTDEV_GRANT_COPY \
+	_IOC(_IOC_NONE, 'G', 8, sizeof(struct ioctl_gntdev_grant_copy))
+
+/* Back the buffer by write-combined, or by coherent, DMA memory. */
+#define GNTDEV_DMA_FLAG_WC		(1 << 0)
+#define GNTDEV_DMA_FLAG_COHERENT	(1 << 1)
+
+/**
+ * struct ioctl_gntdev_dmabuf_exp_from_refs - make a dma-buf of granted frames
+ * @flags: 0, GNTDEV_DMA_FLAG_WC or GNTDEV_DMA_FLAG_COHERENT, not both
+ * @count: number of elements in @refs, 1 up to the module's parameter "limit"
+ * @fd: out: file descriptor of the dma-buf, with close-on-exec set
+ * @domid: the granting domain
+ * @refs: grant references
+ *
+ * Frames that are granted read-only make a dma-buf whose file is read-only.
+ * The number of the descriptor is the cookie for
+ * IOCTL_GNTDEV_DMABUF_EXP_WAIT_RELEASED, also after it was closed.
+ */
+struct ioctl_gntdev_dmabuf_exp_from_refs {
+	__u32 flags;
+	__u32 count;
+	__u32 fd;
+	__u32 domid;
+	__u32 refs[1];
+};
+
+#define IOCTL_GNTDEV_DMABUF_EXP_FROM_REFS \
+	_IOC(_IOC_NONE, 'G', 9, sizeof(struct ioctl_gntdev_dmabuf_exp_from_refs))
+
+/**
+ * struct ioctl_gntdev_dmabuf_exp_wait_released - wait until grants are unmapped
+ * @fd: the number returned at export; it may be closed by now
+ * @wait_to_ms: timeout in milliseconds; 0 only asks
+ *
+ * Returns 0 once the last grant of every buffer of this open file that was
+ * exported under that number before the call is unmapped, ETIMEDOUT when that
+ * takes too long, and ENOENT when there is no such buffer (any more).
+ */
+struct ioctl_gntdev_dmabuf_exp_wait_released {
+	__u32 fd;
+	__u32 wait_to_ms;
+};
+
+#define IOCTL_GNTDEV_DMABUF_EXP_WAIT_RELEASED \
+	_IOC(_IOC_NONE, 'G', 10, sizeof(struct ioctl_gntdev_dmabuf_exp_wait_released))
+
+/**
+ * struct ioctl_gntdev_dmabuf_imp_to_refs - grant a local dma-buf
+ * @fd: file descriptor of the dma-buf, open for reading and writing
+ * @count: number of elements in @refs: the size of the buffer in 4 KiB frames
+ * @domid: the domain that may map the frames, for reading and writing
+ * @reserved: 0
+ * @refs: out: grant references
+ *
+ * The number of the descriptor is the cookie for
+ * IOCTL_GNTDEV_DMABUF_IMP_RELEASE, also after it was closed.
+ */
+struct ioctl_gntdev_dmabuf_imp_to_refs {
+	__u32 fd;
+	__u32 count;
+	__u32 domid;
+	__u32 reserved;
+	__u32 refs[1];
+};
+
+#define IOCTL_GNTDEV_DMABUF_IMP_TO_REFS \
+	_IOC(_IOC_NONE, 'G', 11, sizeof(struct ioctl_gntdev_dmabuf_imp_to_refs))
+
+/**
+ * struct ioctl_gntdev_dmabuf_imp_release - take grants of a dma-buf back
+ * @fd: the number given at import; it may be closed by now
+ * @reserved: 0
+ *
+ * Never waits. While the other domain still maps frames, the buffer is kept;
+ * the rest is finished in the background. Where several buffers were imported
+ * under that number, the one that the descriptor refers to now is released,
+ * otherwise the oldest.
+ */
+struct ioctl_gntdev_dmabuf_imp_release {
+	__u32 fd;
+	__u32 reserved;
+};
+
+#define IOCTL_GNTDEV_DMABUF_IMP_RELEASE \
+	_IOC(_IOC_NONE, 'G', 12, sizeof(struct ioctl_gntdev_dmabuf_imp_release))
+
+#endif /* _UAPI_XEN_GNTDEV_H */
