@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The Xen grant device as a drop-in module for stock kernels, and what proves
+# that it works. "make help" lists the targets.
+
+O	?= build
+# One absolute path, whatever folder a recipe works in.
+override O := $(abspath $(O))
+export O
+
+TOP	:= $(CURDIR)
+SELF	:= tools/testing/selftests/drivers/xen
+RIG	:= $(SELF)/qemu/rig.sh
+SHADOW	:= $(O)/module
+KO	:= $(SHADOW)/drivers/xen/xen-gntdev.ko
+
+# The kernel to build for: the running one when its headers are installed,
+# else the stock kernel that the rig boots, fetched on demand.
+RUNNING	:= /lib/modules/$(shell uname -r)/build
+KDIR	?= $(if $(wildcard $(RUNNING)/Makefile),$(RUNNING),$(shell $(RIG) headers))
+KVER	 = $(shell $(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)
+W	?= 1
+
+.PHONY: all modules test run docs install clean help FORCE
+
+all: modules
+
+modules: $(KO)
+
+# Kbuild of this series builds next to the sources; a tree of links below $(O)
+# keeps the sources clean.
+$(KO): FORCE
+	@mkdir -p $(SHADOW)/drivers/xen
+	@find $(SHADOW)/drivers/xen -xtype l -delete
+	@ln -sfn $(TOP)/include $(SHADOW)/include
+	@find $(TOP)/drivers/xen -maxdepth 1 -type f \
+		\( -name '*.[ch]' -o -name Makefile -o -name Kconfig \) \
+		! -name '*.mod.c' -exec ln -sf -t $(SHADOW)/drivers/xen {} +
+	+$(MAKE) -C $(KDIR) M=$(SHADOW)/drivers/xen W=$(W) modules
+
+test:
+	@$(SELF)/qemu/test.sh
+
+run:
+	@tools/xen/framedemo/run.sh
+
+docs:
+	@$(SELF)/qemu/docs.sh
+
+install: $(KO)
+	install -D -m 644 $(KO) \
+		$(DESTDIR)/lib/modules/$(KVER)/updates/xen-gntdev.ko
+	depmod -b $(DESTDIR)/ $(KVER)
+
+clean:
+	rm -rf -- $(O)
+
+help:
+	@echo 'make            build the module: $(KO)'
+	@echo 'make modules    the same'
+	@echo 'make test       static checks and all tests on real Xen in QEMU'
+	@echo 'make run        show frames of a guest without a copy, and back'
+	@echo 'make docs       check and build the documentation'
+	@echo 'make install    install the module for KVER and run depmod'
+	@echo 'make clean      remove $(O)'
+	@echo ''
+	@echo 'KDIR=  headers of the kernel to build for'
+	@echo 'O=     folder for everything that is built (build/)'
+	@echo 'XEN_GNTDEV_CACHE=  folder for what is downloaded'

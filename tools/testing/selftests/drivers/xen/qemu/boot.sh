@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Boot Xen with a dom0 in QEMU and wait for its end. To be sourced after
+# rig-lib.sh and rootfs.sh.
+#
+# Options of a boot, as set by the callers:
+BOOT_NAME=run		# folder of the logs below $(O)/rig
+BOOT_DOMU=0		# start a domU
+BOOT_STOCK=0		# use the distribution's gntdev
+BOOT_DRIVER=		# the module under test, unless the built one
+BOOT_VCPUS=2
+BOOT_MEM=3072		# MiB of the machine; below 4 GiB on purpose
+BOOT_DOM0_MEM=1536
+BOOT_DOMU_MEM=384
+BOOT_LIMIT=600		# seconds from init to the end
+BOOT_INIT_LIMIT=240	# seconds to dom0's init
+BOOT_DOMU_LIMIT=240
+BOOT_GNTALLOC_LIMIT=32768
+BOOT_DOM0_ARGS=
+BOOT_XEN_ARGS=
+BOOT_GNTDEV_PARAMS=
+BOOT_DISPLAY=0		# with a screen (cirrus) and a monitor socket
+BOOT_SHOW=1		# copy the report to standard output as it comes
+BOOT_ADD=()		# files for dom0, SOURCE[:DESTINATION]
+BOOT_ADD_DOMU=()	# files for the domU
+
+BOOT_LOG=		# folder of the logs
+BOOT_PID=		# QEMU
+
+boot_env()
+{
+	cat <<-EOT
+	RIG_DOMU=$BOOT_DOMU
+	RIG_DOMU_LIMIT=$BOOT_DOMU_LIMIT
+	RIG_GNTALLOC_LIMIT=$BOOT_GNTALLOC_LIMIT
+	RIG_GNTDEV_PARAMS='$BOOT_GNTDEV_PARAMS'
+	EOT
+}
+
+boot_driver()
+{
+	local ko=${BOOT_DRIVER:-$RIG_O/module/drivers/xen/xen-gntdev.ko}
+
+	[ "$BOOT_STOCK" -eq 0 ] || return 0
+	[ ! -e "$ko" ] || echo "$ko"
+}
+
+boot_overlay_domu()
+{
+	local root=$RIG_TMP/domu f
+
+	rm -rf -- "$root"
+	mkdir -p "$root/rig"
+	boot_env >"$root/rig/env"
+	install -m 755 -- "$RIG_DIR/init-domu.sh" "$root/init"
+	cp -- "$RIG_DIR/init-common.sh" "$root/rig/"
+	rootfs_add_driver "$root" "$(boot_driver)"
+	for f in ${BOOT_ADD_DOMU[@]+"${BOOT_ADD_DOMU[@]}"}; do
+		rootfs_add "$root" "$f"
+	done
+	rootfs_pack "$root" "$RIG_TMP/domu.cpio"
+}
+
+boot_domu_config()
+{
+	cat <<-EOT
+	name = "domu"
+	type = "pv"
+	memory = $BOOT_DOMU_MEM
+	vcpus = 1
+	kernel = "/rig/vmlinux"
+	ramdisk = "/rig/domu.img"
+	extra = "console=hvc0 quiet panic=-1"
+	max_grant_frames = 128
+	on_poweroff = "destroy"
+	on_reboot = "destroy"
+	on_crash = "destroy"
+	EOT
+}
+
+boot_overlay_dom0()
+{
+	local root=$RIG_TMP/dom0 abi=$1 steps=$2 f
+
+	rm -rf -- "$root"
+	mkdir -p "$root/rig"
+	boot_env >"$root/rig/env"
+	install -m 755 -- "$RIG_DIR/init-dom0.sh" "$root/init"
+	cp -- "$RIG_DIR/init-common.sh" "$RIG_DIR/dom0-lib.sh" "$root/rig/"
+	cp -- "$steps" "$root/rig/steps"
+	rootfs_add_driver "$root" "$(boot_driver)"
+	for f in ${BOOT_ADD[@]+"${BOOT_ADD[@]}"}; do
+		rootfs_add "$root" "$f"
+	done
+	if [ "$BOOT_DOMU" -eq 1 ]; then
+		boot_overlay_domu
+		boot_domu_config >"$root/rig/domu.cfg"
+		cat -- "$(rootfs_base domu "$abi")" "$RIG_TMP/domu.cpio" \
+			>"$root/rig/domu.img"
+		ln -- "$RIG_CACHE/kernel-$abi/vmlinux" "$root/rig/vmlinux" \
+			2>/dev/null ||
+			cp -- "$RIG_CACHE/kernel-$abi/vmlinux" "$root/rig/"
+	fi
+	rootfs_pack "$root" "$RIG_TMP/dom0.cpio"
+}
+
+boot_prepare()
+{
+	local abi=$1 steps=$2
+
+	rig_tmpdir
+	boot_overlay_dom0 "$abi" "$steps"
+	cat -- "$(rootfs_base dom0 "$abi")" "$RIG_TMP/dom0.cpio" \
+		>"$RIG_TMP/initrd"
+	rm -f -- "$RIG_TMP/dom0.cpio"
+	ln -sf -- "$RIG_CACHE/kernel-$abi/vmlinux" "$RIG_TMP/vmlinux"
+	ln -sf -- "$RIG_CACHE/xen-$RIG_XEN_VERSION/xen" "$RIG_TMP/xen"
+	BOOT_LOG=$RIG_O/rig/$BOOT_NAME
+	mkdir -p "$BOOT_LOG"
+}
+
+boot_stop()
+{
+	[ -n "$BOOT_PID" ] || return 0
+	kill "$BOOT_PID" 2>/dev/null || true
+	wait "$BOOT_PID" 2>/dev/null || true
+	BOOT_PID=
+}
+
+# QEMU splits the module line at blanks and commas: the names in it must have
+# none, so it runs in the temporary folder.
+boot_qemu()
+{
+	local vga=(-vga none) dom0_args
+
+	[ "$BOOT_DISPLAY" -eq 0 ] || vga=(-vga cirrus)
+	dom0_args="console=hvc0 quiet panic=-1 $BOOT_DOM0_ARGS"
+	cd "$RIG_TMP"
+	exec qemu-system-x86_64 -accel tcg,thread=multi -cpu qemu64 -smp 2 \
+		-m "$BOOT_MEM" -display none "${vga[@]}" -nodefaults -no-reboot \
+		-serial "file:$BOOT_LOG/console.log" \
+		-chardev "socket,id=ctl,path=ctl,server=on,wait=off,logfile=$BOOT_LOG/report.log" \
+		-serial chardev:ctl \
+		-chardev socket,id=mon,path=mon,server=on,wait=off \
+		-mon chardev=mon,mode=readline \
+		-kernel xen -initrd "vmlinux $dom0_args,initrd" \
+		-append "console=com1 com1=115200,8n1 conring_size=4M \
+dom0_mem=${BOOT_DOM0_MEM}M dom0_max_vcpus=$BOOT_VCPUS loglvl=warning \
+guest_loglvl=warning gnttab_max_frames=128 $BOOT_XEN_ARGS" \
+		</dev/null >"$BOOT_LOG/qemu.log" 2>&1
+}
+
+boot_reported()
+{
+	grep -qa "^$1" "$BOOT_LOG/report.log" 2>/dev/null
+}
+
+boot_over_or_init()
+{
+	! kill -0 "$BOOT_PID" 2>/dev/null || boot_reported RIG-INIT
+}
+
+boot_over()
+{
+	! kill -0 "$BOOT_PID" 2>/dev/null || boot_reported RIG-END
+}
+
+# Start QEMU; return when dom0's init has spoken.
+boot_start()
+{
+	local try
+
+	rig_at_exit boot_stop
+	for try in 1 2 3 4; do
+		: >"$BOOT_LOG/report.log"
+		: >"$BOOT_LOG/console.log"
+		rm -f -- "$RIG_TMP/ctl" "$RIG_TMP/mon"
+		boot_qemu &
+		BOOT_PID=$!
+		rig_wait "$BOOT_INIT_LIMIT" boot_over_or_init || true
+		boot_reported RIG-INIT && return 0
+		boot_stop
+		cp -- "$BOOT_LOG/console.log" "$BOOT_LOG/console-try$try.log"
+		rig_say "boot $try ended before init (see $BOOT_LOG)"
+	done
+	rig_say "error: dom0 does not boot; last lines of the console:"
+	tail -n 15 -- "$BOOT_LOG/console.log" "$BOOT_LOG/qemu.log" >&2
+	return 1
+}
+
+# Wait for the end; the exit status is that of the steps.
+boot_finish()
+{
+	local rc=0 tail_pid=
+
+	if [ "$BOOT_SHOW" -eq 1 ]; then
+		tail -n +1 -f --pid="$BOOT_PID" -s 0.2 -- \
+			"$BOOT_LOG/report.log" &
+		tail_pid=$!
+	fi
+	rig_wait "$BOOT_LIMIT" boot_over || rc=124
+	[ "$rc" -ne 0 ] || rig_wait 20 boot_gone || true
+	boot_stop
+	[ -z "$tail_pid" ] || wait "$tail_pid" || true
+	[ "$rc" -eq 0 ] || {
+		rig_say "error: time limit of ${BOOT_LIMIT}s reached"
+		return "$rc"
+	}
+	rc=$(sed -n 's/^RIG-END //p' "$BOOT_LOG/report.log" | tail -n 1)
+	[ -n "$rc" ] || {
+		rig_say "error: the machine died; last lines of the console:"
+		tail -n 40 -- "$BOOT_LOG/console.log" >&2
+		return 126
+	}
+	return "$rc"
+}
+
+boot_gone()
+{
+	! kill -0 "$BOOT_PID" 2>/dev/null
+}

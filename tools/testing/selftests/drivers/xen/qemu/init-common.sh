@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#
+# What the init scripts of dom0 and of the domU have in common.
+
+export PATH=/rig/bin:/bin:/usr/bin:/usr/lib/xen-4.17/bin
+export HOME=/root
+
+mount_all()
+{
+	mount -t proc proc /proc
+	mount -t sysfs sysfs /sys
+	[ -e /dev/null ] || mount -t devtmpfs devtmpfs /dev
+	mkdir -p /dev/shm /dev/pts
+	mount -t devpts devpts /dev/pts
+	mount -t tmpfs tmpfs /dev/shm
+	mount -t tmpfs tmpfs /tmp
+	mount -t debugfs debugfs /sys/kernel/debug
+	ln -s /proc/self/fd /dev/fd
+}
+
+# Load the module under test when there is one, else the distribution's.
+load_gntdev()
+{
+	if [ -e /rig/xen-gntdev.ko ]; then
+		while read -r dep; do
+			[ -z "$dep" ] || modprobe "$dep"
+		done </rig/xen-gntdev.deps
+		# shellcheck disable=SC2086 # a list of module parameters
+		insmod /rig/xen-gntdev.ko $RIG_GNTDEV_PARAMS
+	else
+		modprobe xen-gntdev
+	fi
+}
+
+# wait_until SECONDS COMMAND...
+wait_until()
+{
+	deadline=$(($(cut -d. -f1 /proc/uptime) + $1))
+	shift
+	until "$@"; do
+		[ "$(cut -d. -f1 /proc/uptime)" -lt "$deadline" ] || return 1
+		usleep 50000
+	done
+}

@@ -1,0 +1,30 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# /init of the domU: says in xenstore that it is up and becomes the peer.
+
+. /rig/init-common.sh
+. /rig/env
+
+mount_all
+exec </dev/console >/dev/console 2>&1
+modprobe xenfs
+mount -t xenfs xenfs /proc/xen
+modprobe xen-evtchn
+modprobe xen-gntalloc limit="$RIG_GNTALLOC_LIMIT"
+load_gntdev
+echo "domU: $(uname -r) is up"
+
+xenstore-write data/rig-state up
+
+# The peer ends when it is told to or when a test kills it; a domU that stays
+# is one more thing to look at after the tests.
+if [ -x /rig/bin/xen-peer ]; then
+	/rig/bin/xen-peer
+	echo "domU: peer ended with $?"
+	xenstore-write data/rig-state "peer ended"
+	poweroff -f
+fi
+while :; do
+	sleep 3600
+done
