@@ -7,6 +7,8 @@ O	?= build
 # One absolute path, whatever folder a recipe works in.
 override O := $(abspath $(O))
 export O
+# The kernel's build has a meaning of its own for O=, so it gets none.
+KBUILD	= $(MAKE) -C $(KDIR) O= M=$(SHADOW)/drivers/xen W=$(W)
 
 TOP	:= $(CURDIR)
 SELF	:= tools/testing/selftests/drivers/xen
@@ -17,7 +19,7 @@ KO	:= $(SHADOW)/drivers/xen/xen-gntdev.ko
 # The kernel to build for: the running one when its headers are installed,
 # else the stock kernel that the rig boots, fetched on demand.
 RUNNING	:= /lib/modules/$(shell uname -r)/build
-KDIR	?= $(if $(wildcard $(RUNNING)/Makefile),$(RUNNING),$(shell $(RIG) headers))
+KDIR	?= $(if $(wildcard $(RUNNING)/.config),$(RUNNING),$(shell $(RIG) headers))
 KVER	 = $(shell $(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)
 W	?= 1
 
@@ -34,9 +36,10 @@ $(KO): FORCE
 	@find $(SHADOW)/drivers/xen -xtype l -delete
 	@ln -sfn $(TOP)/include $(SHADOW)/include
 	@find $(TOP)/drivers/xen -maxdepth 1 -type f \
-		\( -name '*.[ch]' -o -name Makefile -o -name Kconfig \) \
+		\( -name '*.[ch]' -o -name 'Make*' -o -name Kconfig \) \
 		! -name '*.mod.c' -exec ln -sf -t $(SHADOW)/drivers/xen {} +
-	+$(MAKE) -C $(KDIR) M=$(SHADOW)/drivers/xen W=$(W) modules
+	@test -d "$(KDIR)" || { echo 'no kernel headers: set KDIR=' >&2; exit 1; }
+	+$(KBUILD) modules
 
 test:
 	@$(SELF)/qemu/test.sh

@@ -21,7 +21,7 @@ BOOT_DOM0_ARGS=
 BOOT_XEN_ARGS=
 BOOT_GNTDEV_PARAMS=
 BOOT_DISPLAY=0		# with a screen (cirrus) and a monitor socket
-BOOT_SHOW=1		# copy the report to standard output as it comes
+BOOT_FILTER="cat"	# command that gets the report as it comes, or none
 BOOT_ADD=()		# files for dom0, SOURCE[:DESTINATION]
 BOOT_ADD_DOMU=()	# files for the domU
 
@@ -71,7 +71,7 @@ boot_domu_config()
 	vcpus = 1
 	kernel = "/rig/vmlinux"
 	ramdisk = "/rig/domu.img"
-	extra = "console=hvc0 quiet panic=-1"
+	extra = "console=hvc0 loglevel=5 panic=-1"
 	max_grant_frames = 128
 	on_poweroff = "destroy"
 	on_reboot = "destroy"
@@ -84,7 +84,7 @@ boot_overlay_dom0()
 	local root=$RIG_TMP/dom0 abi=$1 steps=$2 f
 
 	rm -rf -- "$root"
-	mkdir -p "$root/rig"
+	mkdir -p "$root/rig/tests"
 	boot_env >"$root/rig/env"
 	install -m 755 -- "$RIG_DIR/init-dom0.sh" "$root/init"
 	cp -- "$RIG_DIR/init-common.sh" "$RIG_DIR/dom0-lib.sh" "$root/rig/"
@@ -136,7 +136,7 @@ boot_qemu()
 
 	[ "$BOOT_DISPLAY" -eq 0 ] || vga=(-vga cirrus)
 	dom0_args="console=hvc0 quiet panic=-1 $BOOT_DOM0_ARGS"
-	cd "$RIG_TMP"
+	cd "$RIG_TMP" || exit
 	exec qemu-system-x86_64 -accel tcg,thread=multi -cpu qemu64 -smp 2 \
 		-m "$BOOT_MEM" -display none "${vga[@]}" -nodefaults -no-reboot \
 		-serial "file:$BOOT_LOG/console.log" \
@@ -194,9 +194,9 @@ boot_finish()
 {
 	local rc=0 tail_pid=
 
-	if [ "$BOOT_SHOW" -eq 1 ]; then
+	if [ -n "$BOOT_FILTER" ]; then
 		tail -n +1 -f --pid="$BOOT_PID" -s 0.2 -- \
-			"$BOOT_LOG/report.log" &
+			"$BOOT_LOG/report.log" | "$BOOT_FILTER" &
 		tail_pid=$!
 	fi
 	rig_wait "$BOOT_LIMIT" boot_over || rc=124

@@ -1,1 +1,268 @@
-# placeholder
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# Running test programs in dom0, and the gates behind each of them: what Xen,
+# the kernel and the guest say after a program has ended. To be sourced by the
+# steps of a boot.
+#
+# What is printed, a line each at the start of a line:
+#   RIG-BEGIN name            a program starts; its own KTAP follows
+#   RIG-RESULT name status seconds
+#   RIG-GATE ok|not ok name: gate
+# "# " starts a line for people.
+
+# shellcheck source=init-common.sh
+. /rig/init-common.sh
+
+GATES_DIR=/tmp/gates
+RIG_GRANT_LIMIT=${RIG_GRANT_LIMIT:-30}
+
+# Kernel messages that no program may cause, whatever it does.
+GATE_KERNEL_BAD='WARNING:|BUG[: ]|kernel BUG|Oops|cut here|Bad page|Bad rss'
+GATE_KERNEL_BAD="$GATE_KERNEL_BAD|general protection|unable to handle"
+GATE_KERNEL_BAD="$GATE_KERNEL_BAD|(Object|Redzone|Poison|Freepointer).*(overwritten|corrupt)"
+GATE_KERNEL_BAD="$GATE_KERNEL_BAD|Right Redzone|Padding overwritten|Slab.*(corrupt|invalid)"
+GATE_KERNEL_BAD="$GATE_KERNEL_BAD|list_(add|del) corruption|refcount_t:|double free"
+GATE_KERNEL_BAD="$GATE_KERNEL_BAD|hung task|blocked for more than|soft lockup|rcu.*stall"
+GATE_KERNEL_BAD="$GATE_KERNEL_BAD|swiotlb buffer is full|sleeping function called"
+GATE_KERNEL_BAD="$GATE_KERNEL_BAD|scheduling while atomic|leaked|Call Trace:"
+
+# What Xen may say because a test asked for it. The tests name references that
+# were never granted, that are out of the table, revoked, read-only or for
+# another domain; Xen logs every such refusal and does nothing else. Lines not
+# listed here fail the gate, among them all from mm.c ("Attempt to implicitly
+# unmap", "Bad L1 flags", "Error getting mfn", ...): these mean that page
+# tables were changed behind Xen's back.
+GATE_XEN_ALLOWED='grant_table\.c:[0-9]+:d[0-9]+(v[0-9]+)? '
+GATE_XEN_ALLOWED="$GATE_XEN_ALLOWED(Bad flags|Bad ref|Bad grant reference|Bad domid"
+GATE_XEN_ALLOWED="$GATE_XEN_ALLOWED|Could not find domain|Could not pin"
+GATE_XEN_ALLOWED="$GATE_XEN_ALLOWED|Attempt to write-access a r/o"
+GATE_XEN_ALLOWED="$GATE_XEN_ALLOWED|only allow(s|ed)? (read|r/o)"
+GATE_XEN_ALLOWED="$GATE_XEN_ALLOWED|copy (source|dest) out of bounds)"
+
+# Active entries of all grant tables: "granter reference mapper frame pins".
+gate_active_grants()
+{
+	awk '
+	/grant-table for remote d/ {
+		sub(/.*remote d/, ""); granter = $1; next
+	}
+	/\[0x[0-9a-f]+\]/ {
+		sub(/.*\[/, "["); print granter, $1, $2, $3, $4
+	}' "$1" | sort
+}
+
+# Fill $GATES_DIR/active; fails unless Xen answered in full.
+gate_dump_grants()
+{
+	xl dmesg -c >>"$GATES_DIR/xen"
+	xl debug-keys g
+	xl dmesg -c >"$GATES_DIR/dump"
+	grep -q 'gnttab_usage_print_all \] done' "$GATES_DIR/dump" || return 1
+	# Lines of others may stand between those of the dump.
+	grep -vE 'gnttab_usage|active ----|\[ref\]|grant-table for|maptrack|no active|\[0x' \
+		"$GATES_DIR/dump" >>"$GATES_DIR/xen"
+	gate_active_grants "$GATES_DIR/dump" >"$GATES_DIR/active"
+}
+
+# More mappings now than at the baseline? A domain that has gone since takes
+# its part of the baseline with it.
+gate_new_grants()
+{
+	awk -v file="$GATES_DIR/baseline" '
+	BEGIN { while ((getline line <file) > 0) old[line] }
+	!($0 in old)' "$GATES_DIR/active"
+}
+
+gate_zombies()
+{
+	xl list | grep -c '(null)'
+}
+
+gate_grants_settled()
+{
+	gate_dump_grants && [ -z "$(gate_new_grants)" ] &&
+		[ "$(gate_zombies)" -eq 0 ]
+}
+
+gate_report()
+{
+	echo "RIG-GATE $1 $2: $3"
+}
+
+# Grants may be released in the background: wait for the dump to settle.
+gate_grants()
+{
+	if wait_until "$RIG_GRANT_LIMIT" gate_grants_settled; then
+		gate_report ok "$1" "Xen counts no grant left mapped"
+		return 0
+	fi
+	gate_new_grants | head -n 20 | sed 's/^/# still mapped: /'
+	echo "# $(gate_new_grants | wc -l) grants left, $(gate_zombies) zombies"
+	gate_report "not ok" "$1" "Xen counts no grant left mapped"
+	return 1
+}
+
+gate_log()
+{
+	local name=$1 file=$2 what=$3 pattern=$4
+
+	if ! grep -qE "$pattern" "$file"; then
+		gate_report ok "$name" "$what"
+		return 0
+	fi
+	grep -nE -m 3 -B 2 -A 40 "$pattern" "$file" | head -n 120 |
+		sed 's/^/# /'
+	gate_report "not ok" "$name" "$what"
+	return 1
+}
+
+gate_kernel()
+{
+	dmesg -c >"$GATES_DIR/kernel"
+	cat "$GATES_DIR/kernel" >>/tmp/dmesg.all
+	gate_log "$1" "$GATES_DIR/kernel" "kernel log is clean" \
+		"$GATE_KERNEL_BAD"
+}
+
+# The guest's console, as far as it has grown since the last look.
+gate_domu()
+{
+	local log=/var/log/xen/guest-domu.log
+
+	[ -e "$log" ] || return 0
+	tail -c "+$(($(cat "$GATES_DIR/domu-seen") + 1))" "$log" \
+		>"$GATES_DIR/domu"
+	wc -c <"$log" >"$GATES_DIR/domu-seen"
+	gate_log "$1" "$GATES_DIR/domu" "the guest's kernel log is clean" \
+		"$GATE_KERNEL_BAD"
+}
+
+gate_xen()
+{
+	grep '^(XEN)' "$GATES_DIR/xen" |
+		grep -vE "$GATE_XEN_ALLOWED" >"$GATES_DIR/xen-bad"
+	cat "$GATES_DIR/xen" >>/tmp/xen.all
+	gate_log "$1" "$GATES_DIR/xen-bad" "Xen's console is clean" .
+}
+
+# Look at the state before a program.
+gates_arm()
+{
+	mkdir -p "$GATES_DIR"
+	gate_dump_grants || echo "# no grant dump from Xen"
+	cp "$GATES_DIR/active" "$GATES_DIR/baseline"
+	: >"$GATES_DIR/xen"
+	[ -e "$GATES_DIR/domu-seen" ] || echo 0 >"$GATES_DIR/domu-seen"
+	dmesg -c >>/tmp/dmesg.all
+}
+
+# Look at the state after it. Every gate is looked at.
+gates_check()
+{
+	local rc=0
+
+	gate_grants "$1" || rc=1
+	gate_kernel "$1" || rc=1
+	gate_domu "$1" || rc=1
+	gate_xen "$1" || rc=1
+	return $rc
+}
+
+program_gone()
+{
+	! kill -0 "$1" 2>/dev/null
+}
+
+# Run a program with a time limit. One that cannot be killed ends the boot:
+# nothing that ran after it would mean anything.
+run_limited()
+{
+	local limit=$1 pid
+
+	shift
+	timeout -k 10 "$limit" "$@" &
+	pid=$!
+	if ! wait_until $((limit + 40)) program_gone "$pid"; then
+		echo w >/proc/sysrq-trigger
+		dmesg | tail -n 80 | sed 's/^/# /'
+		echo "RIG-STUCK $1 cannot be killed"
+		return 137
+	fi
+	wait "$pid"
+}
+
+# run_program NAME LIMIT COMMAND...: a test program and its gates.
+run_program()
+{
+	local name=$1 limit=$2 start status
+
+	shift 2
+	gates_arm
+	echo "RIG-BEGIN $name"
+	start=$(cut -d. -f1 /proc/uptime)
+	(cd /rig/tests && run_limited "$limit" "$@")
+	status=$?
+	echo
+	echo "RIG-RESULT $name $status $(($(cut -d. -f1 /proc/uptime) - start))"
+	gates_check "$name"
+}
+
+# Each gate must be able to go red: cause what it looks for, and take the
+# inverse of its answer.
+control_gate()
+{
+	local what=$1 pattern=$2 rc=0
+
+	shift 2
+	"$@" >/tmp/control.out 2>&1 || rc=$?
+	if [ "$rc" -eq 1 ] && grep -q '^RIG-GATE not ok' /tmp/control.out &&
+	   grep -q "^# .*$pattern" /tmp/control.out; then
+		gate_report ok control "$what is noticed"
+	else
+		sed 's/^/# /' /tmp/control.out
+		gate_report "not ok" control "$what is noticed"
+	fi
+}
+
+holder_is_ready()
+{
+	grep -q held /tmp/holder.out
+}
+
+# A mapping that stays: hold-grant maps a page of dom0 until its input ends.
+control_held_grant()
+{
+	local holder
+
+	mkfifo /tmp/holder.in
+	hold-grant </tmp/holder.in >/tmp/holder.out 2>&1 &
+	holder=$!
+	exec 3>/tmp/holder.in
+	wait_until 20 holder_is_ready || sed 's/^/# /' /tmp/holder.out
+	RIG_GRANT_LIMIT=1 control_gate "a grant left mapped" \
+		"still mapped: 0 \[0x[0-9a-f]*\] 0 " gate_grants x
+	exec 3>&-
+	wait "$holder"
+	gate_grants control
+}
+
+control_kernel_message()
+{
+	echo "$1" >/dev/kmsg
+	control_gate "'$1' in the kernel log" "$1" gate_kernel x
+}
+
+gates_control()
+{
+	gates_arm
+	control_held_grant
+	control_kernel_message "WARNING: CPU: 0 PID: 1 at control"
+	control_kernel_message "BUG: Bad page map in process control"
+	control_kernel_message "Poison overwritten (control)"
+	echo "(XEN) mm.c:1:d0v0 Attempt to implicitly unmap (control)" \
+		>>"$GATES_DIR/xen"
+	control_gate "an implicit unmap" "implicitly unmap" gate_xen x
+	: >"$GATES_DIR/xen"
+	gate_kernel control
+}

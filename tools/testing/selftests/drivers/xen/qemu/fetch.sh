@@ -92,13 +92,11 @@ fetch_xen()
 extract_vmlinux()
 {
 	local image=$1 magic=$2 pos
-	shift 2
 
-	for pos in $(grep -abo -P -- "$magic" "$image" | cut -d: -f1); do
-		# Trailing bytes after the payload make the tools complain.
-		tail -c "+$((pos + 1))" -- "$image" | "$@" 2>/dev/null || true
-		return 0
-	done
+	shift 2
+	pos=$(grep -m 1 -abo -P -- "$magic" "$image" | head -n 1) || return 0
+	# The bytes behind the payload make the tools complain.
+	tail -c "+$((${pos%%:*} + 1))" -- "$image" | "$@" 2>/dev/null || true
 }
 
 fetch_kernel()

@@ -8,14 +8,14 @@ export HOME=/root
 
 mount_all()
 {
-	mount -t proc proc /proc
-	mount -t sysfs sysfs /sys
-	[ -e /dev/null ] || mount -t devtmpfs devtmpfs /dev
+	mount -t proc none /proc
+	mount -t sysfs none /sys
+	[ -e /dev/null ] || mount -t devtmpfs none /dev
 	mkdir -p /dev/shm /dev/pts
-	mount -t devpts devpts /dev/pts
-	mount -t tmpfs tmpfs /dev/shm
-	mount -t tmpfs tmpfs /tmp
-	mount -t debugfs debugfs /sys/kernel/debug
+	mount -t devpts none /dev/pts
+	mount -t tmpfs none /dev/shm
+	mount -t tmpfs none /tmp
+	mount -t debugfs none /sys/kernel/debug
 	ln -s /proc/self/fd /dev/fd
 }
 

@@ -5,7 +5,9 @@
 # the host is to read goes to the second serial line, where nothing can break
 # into the middle of a line.
 
+# shellcheck source=init-common.sh
 . /rig/init-common.sh
+# shellcheck source=/dev/null
 . /rig/env
 
 mount_all
@@ -13,10 +15,17 @@ stty -F /dev/ttyS1 raw -echo 115200
 exec </dev/ttyS1 >/dev/ttyS1 2>&1
 echo "RIG-INIT dom0 $(uname -r)"
 
+# The logs go to the console last, where they are out of the way.
 finish()
 {
+	dmesg -c >>/tmp/dmesg.all
+	{
+		echo "--- kernel log of dom0 since the first program"
+		cat /tmp/dmesg.all
+		echo "--- console of the guest"
+		cat /var/log/xen/guest-domu.log
+	} >/dev/hvc0 2>/dev/null
 	echo "RIG-END $1"
-	sync
 	reboot -f
 }
 
@@ -35,13 +44,12 @@ load_modules()
 	modprobe xen-gntalloc limit="$RIG_GNTALLOC_LIMIT"
 	load_gntdev || fail "xen-gntdev does not load"
 	modprobe xenfs
-	mount -t xenfs xenfs /proc/xen
+	mount -t xenfs none /proc/xen
 }
 
 xenstore_is_up()
 {
-	xenstore-read -s domid >/dev/null 2>&1 ||
-		xenstore-ls -s / >/dev/null 2>&1
+	xenstore-ls / >/dev/null 2>&1
 }
 
 start_xen_tools()
@@ -51,7 +59,7 @@ start_xen_tools()
 	wait_until 60 xenstore_is_up || fail "xenstored does not answer"
 	xen-init-dom0 >/dev/null || fail "xen-init-dom0 failed"
 	xenconsoled --pid-file=/run/xenconsoled.pid \
-		--log=all --log-dir=/var/log/xen ||
+		--log=guest --log-dir=/var/log/xen ||
 		fail "xenconsoled does not start"
 }
 
@@ -72,11 +80,11 @@ start_domu()
 	xenstore-write "/local/domain/$DOMU/data" "" &&
 		xenstore-chmod "/local/domain/$DOMU/data" "n$DOMU"
 	wait_until "$RIG_DOMU_LIMIT" domu_is_up || {
-		tail -n 40 /var/log/xen/console/guest-domu.log \
-			/var/log/xen/guest-domu.log 2>/dev/null |
-			sed 's/^/# domU: /'
+		tail -n 40 /var/log/xen/guest-domu.log | sed 's/^/# domU: /'
 		fail "the domU did not come up"
 	}
+	wait_until 10 grep -q 'domU: .* is up' /var/log/xen/guest-domu.log ||
+		fail "the console of the domU does not arrive"
 	echo "RIG-DOMU up, domain $DOMU"
 }
 

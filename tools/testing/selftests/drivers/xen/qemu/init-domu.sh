@@ -3,13 +3,15 @@
 #
 # /init of the domU: says in xenstore that it is up and becomes the peer.
 
+# shellcheck source=init-common.sh
 . /rig/init-common.sh
+# shellcheck source=/dev/null
 . /rig/env
 
 mount_all
 exec </dev/console >/dev/console 2>&1
 modprobe xenfs
-mount -t xenfs xenfs /proc/xen
+mount -t xenfs none /proc/xen
 modprobe xen-evtchn
 modprobe xen-gntalloc limit="$RIG_GNTALLOC_LIMIT"
 load_gntdev

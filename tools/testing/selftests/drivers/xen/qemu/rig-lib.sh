@@ -4,8 +4,13 @@
 # Common ground of the rig's scripts: where things are, how to speak to the
 # user, how to clean up. To be sourced; sets errexit, nounset and pipefail.
 
+# Much of what is set here is for the scripts that source it.
+# shellcheck disable=SC2034
+
 set -euo pipefail
 export LC_ALL=C
+# Variables of the make that started the script are not for those it starts.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
 
 RIG_DIR=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 RIG_TOP=$(cd -- "$RIG_DIR/../../../../../.." && pwd)

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Checks that need no machine, each a function that fails when it finds
+# anything. To be sourced by test.sh, which sets KDIR and SRC.
+
+# Files of the project, also those that are not committed yet.
+static_files()
+{
+	local f
+
+	git -C "$RIG_TOP" ls-files --cached --others --exclude-standard \
+		-- "$@" | while read -r f; do
+		# A file may be deleted but not yet committed.
+		[ ! -f "$RIG_TOP/$f" ] || echo "$f"
+	done
+}
+
+# A command whose output must not have a line of a pattern.
+static_silent()
+{
+	local bad=$1 log rc=0
+
+	shift
+	log=$("$@" 2>&1) || rc=$?
+	printf '%s\n' "$log"
+	[ "$rc" -eq 0 ] && ! grep -qE "$bad" <<<"$log"
+}
+
+static_build()
+{
+	# Start from nothing, as kbuild does not repeat the warnings of an
+	# object that it does not build again.
+	rm -rf -- "$RIG_O/module"
+	static_silent 'warning:|WARNING:' \
+		make -C "$RIG_TOP" O="$RIG_O" KDIR="$KDIR" W=1 modules
+}
+
+static_sparse()
+{
+	static_silent 'warning:|error:|WARNING:' \
+		make -C "$KDIR" M="$RIG_O/module/drivers/xen" W=1 C=2 \
+		CF=-D__CHECK_ENDIAN__ modules
+}
+
+static_checkpatch_files()
+{
+	"$SRC/scripts/checkpatch.pl" --no-tree --strict --show-types --terse \
+		--no-summary --quiet "$@"
+}
+
+# Two types of complaint cannot be heeded, each in its place only:
+# - FLEXIBLE_ARRAY in the UAPI header: the arrays of one element are part of
+#   the interface, as their size is in the command numbers;
+# - CAMELCASE in user space: libdrm and C11 chose their names.
+static_checkpatch()
+{
+	local uapi=include/uapi/xen/gntdev.h kernel user rc=0
+
+	cd "$RIG_TOP" || return
+	mapfile -t kernel < <(static_files '*.c' '*.h' '*.sh' '*.py' '*.rst' \
+		'*.md' '*Makefile' '*Kconfig' .ci/run |
+		grep -v -e "^$uapi\$" -e '^tools/')
+	mapfile -t user < <(static_files 'tools/*')
+	static_checkpatch_files -f "${kernel[@]}" || rc=1
+	static_checkpatch_files --ignore FLEXIBLE_ARRAY -f "$uapi" || rc=1
+	static_checkpatch_files --ignore CAMELCASE -f "${user[@]}" || rc=1
+	return "$rc"
+}
+
+static_kernel_doc()
+{
+	local files
+
+	mapfile -t files < <(static_files 'drivers/*.[ch]' 'include/*.h')
+	cd "$RIG_TOP" || return
+	"$SRC/scripts/kernel-doc" -none -Wall -Werror "${files[@]}"
+}
+
+static_codespell()
+{
+	local files
+
+	mapfile -t files < <(static_files '*' | grep -v '\.png$')
+	cd "$RIG_TOP" || return
+	# The kernel's name for a struct file pointer is a word here.
+	codespell -L filp -- "${files[@]}"
+}
+
+static_shellcheck()
+{
+	local files
+
+	mapfile -t files < <(static_files '*.sh' '.ci/run')
+	cd "$RIG_TOP" || return
+	shellcheck -x -P SCRIPTDIR -- "${files[@]}"
+}
+
+static_user_space()
+{
+	local xen=$RIG_TOP/tools/testing/selftests/drivers/xen
+
+	mkdir -p "$RIG_O/selftests/gntdev" &&
+	make -C "$xen/lib" OUTPUT="$RIG_O/selftests/lib" &&
+	make -C "$xen/gntdev" OUTPUT="$RIG_O/selftests/gntdev" \
+		KSFT_DIR="$SRC/tools/testing/selftests" PEERLIB="$RIG_O/selftests/lib" &&
+	make -C "$xen/qemu" OUTPUT="$RIG_O/selftests/qemu" &&
+	make -C "$RIG_TOP/tools/xen/framedemo" OUTPUT="$RIG_O/framedemo"
+}
+
+static_ktap()
+{
+	"$RIG_DIR/ktap.py" --self-test
+}
