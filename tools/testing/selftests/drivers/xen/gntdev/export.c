@@ -1,0 +1,590 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DMABUF_EXP_FROM_REFS: granted frames as a dma-buf. Waiting for the end of
+ * one is the subject of wait.c.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <sys/ioctl.h>
+
+#include <linux/dma-buf.h>
+#include <drm.h>
+#include <drm_mode.h>
+
+#include "kselftest_harness.h"
+#include "gntdev-test.h"
+
+#define RW (PROT_READ | PROT_WRITE)
+#define SMALL 5u
+
+FIXTURE(export) {
+	int fd;
+	struct gnt_pages own;
+};
+
+FIXTURE_SETUP(export)
+{
+	self->own.fd = -1;
+	self->fd = -1;
+	REQUIRE_LOOPBACK();
+	self->fd = gntdev_open();
+	ASSERT_GE(self->fd, 0);
+}
+
+FIXTURE_TEARDOWN(export)
+{
+	if (self->fd >= 0)
+		close(self->fd);
+	if (self->own.fd < 0)
+		return;
+	EXPECT_EQ(0, revoke_pages(&self->own));
+	EXPECT_EQ(0, live_grants(SELF, self->own.refs, self->own.count));
+	gnt_pages_free(&self->own);
+}
+
+static int grant_seeded(struct gnt_pages *own, uint32_t count, uint64_t seed)
+{
+	int ret = gnt_pages_alloc(own, SELF, count, true);
+
+	if (!ret)
+		pattern_fill(own->addr, 0, count, seed);
+	return ret;
+}
+
+/* Once a buffer is closed its grants are unmapped, at once or soon. */
+static bool is_released(int fd, int number)
+{
+	int ret = gntdev_exp_wait_released(fd, number, DEADLINE_MS);
+
+	return ret == 0 || ret == -ENOENT;
+}
+
+static void check_both_directions(struct __test_metadata *_metadata,
+				  FIXTURE_DATA(export) *self, uint32_t count,
+				  uint32_t flags)
+{
+	int dmabuf;
+
+	ASSERT_EQ(0, grant_seeded(&self->own, count, count));
+	dmabuf = export_pages(self->fd, &self->own, flags);
+	ASSERT_GE(dmabuf, 0);
+	EXPECT_EQ((off_t)bytes_of(count), lseek(dmabuf, 0, SEEK_END));
+	EXPECT_EQ(0, check_dmabuf(dmabuf, count, count));
+	EXPECT_EQ(0, fill_dmabuf(dmabuf, count, ~count));
+	EXPECT_EQ(0, pattern_check(self->own.addr, 0, count, ~count, NULL));
+	/* The same memory, not a copy: later changes are seen as well. */
+	pattern_fill(self->own.addr, 0, count, count + 1);
+	EXPECT_EQ(0, check_dmabuf(dmabuf, count, count + 1));
+	close(dmabuf);
+	EXPECT_TRUE(is_released(self->fd, dmabuf));
+	EXPECT_EQ(0, revoke_pages(&self->own));
+	EXPECT_EQ(0, live_grants(SELF, self->own.refs, count));
+	gnt_pages_free(&self->own);
+}
+
+TEST_F_TIMEOUT(export, data_passes_at_all_sizes, TEST_SECONDS)
+{
+	for (size_t i = 0; i < ARRAY_SIZE_OF(buffer_sizes); i++)
+		check_both_directions(_metadata, self, buffer_sizes[i], 0);
+}
+
+TEST_F_TIMEOUT(export, write_combined_at_all_sizes, TEST_SECONDS)
+{
+	for (size_t i = 0; i < ARRAY_SIZE_OF(buffer_sizes); i++)
+		check_both_directions(_metadata, self, buffer_sizes[i],
+				      GNTDEV_DMA_FLAG_WC);
+}
+
+TEST_F_TIMEOUT(export, coherent_at_all_sizes, TEST_SECONDS)
+{
+	for (size_t i = 0; i < ARRAY_SIZE_OF(buffer_sizes); i++)
+		check_both_directions(_metadata, self, buffer_sizes[i],
+				      GNTDEV_DMA_FLAG_COHERENT);
+}
+
+TEST_F_TIMEOUT(export, limit_many_pages, TEST_SECONDS)
+{
+	const uint32_t own = 1024;
+	uint32_t limit = (uint32_t)gntdev_limit();
+	int dmabuf = -1;
+	uint32_t *refs;
+	void *mem;
+
+	ASSERT_LT(0, limit);
+	ASSERT_EQ(0, grant_seeded(&self->own, own, 7));
+	refs = repeat_refs(self->own.refs, own, limit);
+	ASSERT_NE(NULL, refs);
+	ASSERT_EQ(0, gntdev_exp_from_refs(self->fd, 0, SELF, refs, limit,
+					  &dmabuf));
+	mem = map_dmabuf(dmabuf, limit, PROT_READ);
+	ASSERT_NE(NULL, mem);
+	for (uint32_t i = 0; i + own <= limit; i += own)
+		ASSERT_EQ(0, pattern_check(page_of(mem, i), 0, own, 7, NULL));
+	ASSERT_EQ(0, munmap(mem, bytes_of(limit)));
+	close(dmabuf);
+	EXPECT_TRUE(is_released(self->fd, dmabuf));
+	free(refs);
+}
+
+TEST_F(export, descriptor_is_closed_on_exec)
+{
+	int dmabuf;
+
+	ASSERT_EQ(0, grant_seeded(&self->own, 1, 1));
+	dmabuf = export_pages(self->fd, &self->own, 0);
+	ASSERT_GE(dmabuf, 0);
+	EXPECT_TRUE(fcntl(dmabuf, F_GETFD) & FD_CLOEXEC);
+	EXPECT_EQ(O_RDWR, fcntl(dmabuf, F_GETFL) & O_ACCMODE);
+	close(dmabuf);
+}
+
+TEST_F(export, two_processes_share_a_mapping)
+{
+	int dmabuf, status;
+	pid_t child;
+	void *mem;
+
+	ASSERT_EQ(0, grant_seeded(&self->own, 64, 8));
+	dmabuf = export_pages(self->fd, &self->own, 0);
+	ASSERT_GE(dmabuf, 0);
+	mem = map_dmabuf(dmabuf, 64, RW);
+	ASSERT_NE(NULL, mem);
+	child = fork();
+	ASSERT_GE(child, 0);
+	if (!child) {
+		void *own = map_dmabuf(dmabuf, 64, RW);
+
+		if (!own || pattern_check(own, 0, 64, 8, NULL))
+			_exit(1);
+		pattern_fill(page_of(own, 32), 32, 32, 9);
+		_exit(0);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	ASSERT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(0, WEXITSTATUS(status));
+	EXPECT_EQ(0, pattern_check(mem, 0, 32, 8, NULL));
+	EXPECT_EQ(0, pattern_check(page_of(mem, 32), 32, 32, 9, NULL));
+	EXPECT_EQ(0, pattern_check(page_of(self->own.addr, 32), 32, 32, 9,
+				   NULL));
+	munmap(mem, bytes_of(64));
+	close(dmabuf);
+}
+
+TEST_F(export, several_mappings_of_parts)
+{
+	void *parts[8];
+	int dmabuf;
+
+	ASSERT_EQ(0, grant_seeded(&self->own, 16, 10));
+	dmabuf = export_pages(self->fd, &self->own, 0);
+	ASSERT_GE(dmabuf, 0);
+	for (uint32_t i = 0; i < 8; i++) {
+		parts[i] = mmap(NULL, bytes_of(i + 1), RW, MAP_SHARED, dmabuf,
+				(off_t)bytes_of(i));
+		ASSERT_NE(MAP_FAILED, parts[i]);
+	}
+	for (uint32_t i = 0; i < 8; i++)
+		EXPECT_EQ(0, pattern_check(parts[i], i, i + 1, 10, NULL));
+	for (uint32_t i = 0; i < 8; i += 2)
+		ASSERT_EQ(0, munmap(parts[i], bytes_of(i + 1)));
+	pattern_fill(parts[7], 7, 8, 11);
+	EXPECT_EQ(0, pattern_check(parts[5], 5, 2, 10, NULL));
+	EXPECT_EQ(0, pattern_check(page_of(parts[5], 2), 7, 4, 11, NULL));
+	for (uint32_t i = 1; i < 8; i += 2)
+		ASSERT_EQ(0, munmap(parts[i], bytes_of(i + 1)));
+	EXPECT_EQ(0, check_dmabuf(dmabuf, 7, 10));
+	close(dmabuf);
+}
+
+TEST_F(export, mmap_beyond_the_end_is_refused)
+{
+	int dmabuf;
+
+	ASSERT_EQ(0, grant_seeded(&self->own, SMALL, 1));
+	dmabuf = export_pages(self->fd, &self->own, 0);
+	ASSERT_GE(dmabuf, 0);
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, bytes_of(SMALL + 1), PROT_READ,
+				   MAP_SHARED, dmabuf, 0));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, bytes_of(1), PROT_READ, MAP_SHARED,
+				   dmabuf, (off_t)bytes_of(SMALL)));
+	EXPECT_EQ(EINVAL, errno);
+	close(dmabuf);
+}
+
+TEST_F(export, private_writable_mmap_is_refused)
+{
+	int dmabuf;
+	void *mem;
+
+	ASSERT_EQ(0, grant_seeded(&self->own, SMALL, 12));
+	dmabuf = export_pages(self->fd, &self->own, 0);
+	ASSERT_GE(dmabuf, 0);
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, bytes_of(SMALL), RW, MAP_PRIVATE,
+				   dmabuf, 0));
+	EXPECT_EQ(EINVAL, errno);
+	mem = mmap(NULL, bytes_of(SMALL), PROT_READ, MAP_PRIVATE, dmabuf, 0);
+	if (mem != MAP_FAILED) {
+		EXPECT_EQ(-1, mprotect(mem, bytes_of(SMALL), RW));
+		EXPECT_EQ(0, pattern_check(mem, 0, SMALL, 12, NULL));
+		munmap(mem, bytes_of(SMALL));
+	}
+	close(dmabuf);
+}
+
+TEST_F(export, mapping_is_split_and_protected)
+{
+	int dmabuf;
+	void *mem;
+
+	ASSERT_EQ(0, grant_seeded(&self->own, SMALL, 13));
+	dmabuf = export_pages(self->fd, &self->own, 0);
+	ASSERT_GE(dmabuf, 0);
+	mem = map_dmabuf(dmabuf, SMALL, RW);
+	ASSERT_NE(NULL, mem);
+	ASSERT_EQ(0, mprotect(page_of(mem, 2), bytes_of(1), PROT_READ));
+	EXPECT_EQ(0, pattern_check(mem, 0, SMALL, 13, NULL));
+	EXPECT_FALSE(can_write(page_of(mem, 2)));
+	ASSERT_EQ(0, munmap(page_of(mem, 1), bytes_of(1)));
+	EXPECT_FALSE(can_read(page_of(mem, 1)));
+	ASSERT_EQ(0, mprotect(page_of(mem, 2), bytes_of(1), RW));
+	pattern_fill(page_of(mem, 2), 2, SMALL - 2, 14);
+	EXPECT_EQ(0, pattern_check(page_of(self->own.addr, 2), 2, SMALL - 2,
+				   14, NULL));
+	munmap(mem, bytes_of(SMALL));
+	close(dmabuf);
+}
+
+TEST_F(export, mremap_keeps_the_mapping)
+{
+	void *mem, *room, *moved;
+	int dmabuf;
+
+	ASSERT_EQ(0, grant_seeded(&self->own, SMALL, 15));
+	dmabuf = export_pages(self->fd, &self->own, 0);
+	ASSERT_GE(dmabuf, 0);
+	mem = map_dmabuf(dmabuf, SMALL, RW);
+	room = mmap(NULL, bytes_of(SMALL), PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(NULL, mem);
+	ASSERT_NE(MAP_FAILED, room);
+	moved = mremap(mem, bytes_of(SMALL), bytes_of(SMALL),
+		       MREMAP_MAYMOVE | MREMAP_FIXED, room);
+	if (moved != MAP_FAILED)
+		mem = moved;
+	EXPECT_EQ(0, pattern_check(mem, 0, SMALL, 15, NULL));
+	pattern_fill(mem, 0, SMALL, 16);
+	EXPECT_EQ(0, pattern_check(self->own.addr, 0, SMALL, 16, NULL));
+	munmap(mem, bytes_of(SMALL));
+	close(dmabuf);
+}
+
+/* A mapping inherited by fork has the data or faults, in both processes. */
+TEST_F(export, fork_keeps_the_parents_mapping)
+{
+	int dmabuf, status;
+	pid_t child;
+	void *mem;
+
+	ASSERT_EQ(0, grant_seeded(&self->own, SMALL, 17));
+	dmabuf = export_pages(self->fd, &self->own, 0);
+	ASSERT_GE(dmabuf, 0);
+	mem = map_dmabuf(dmabuf, SMALL, RW);
+	ASSERT_NE(NULL, mem);
+	child = fork();
+	ASSERT_GE(child, 0);
+	if (!child)
+		_exit(can_read(mem) && pattern_check(mem, 0, SMALL, 17, NULL));
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	ASSERT_TRUE(WIFEXITED(status));
+	EXPECT_EQ(0, WEXITSTATUS(status));
+	pattern_fill(mem, 0, SMALL, 18);
+	EXPECT_EQ(0, pattern_check(self->own.addr, 0, SMALL, 18, NULL));
+	munmap(mem, bytes_of(SMALL));
+	close(dmabuf);
+}
+
+TEST_F(export, cpu_access_is_bracketed)
+{
+	static const uint64_t kinds[] = {
+		DMA_BUF_SYNC_READ, DMA_BUF_SYNC_WRITE, DMA_BUF_SYNC_RW,
+	};
+	int dmabuf;
+
+	ASSERT_EQ(0, grant_seeded(&self->own, SMALL, 1));
+	dmabuf = export_pages(self->fd, &self->own, 0);
+	ASSERT_GE(dmabuf, 0);
+	for (size_t i = 0; i < ARRAY_SIZE_OF(kinds); i++) {
+		EXPECT_EQ(0, sync_dmabuf(dmabuf, DMA_BUF_SYNC_START |
+						 kinds[i]));
+		EXPECT_EQ(0, sync_dmabuf(dmabuf, DMA_BUF_SYNC_END | kinds[i]));
+	}
+	EXPECT_EQ(-EINVAL, sync_dmabuf(dmabuf, 0x100));
+	close(dmabuf);
+}
+
+/* An importer that attaches, maps for DMA, and gives user space a mapping. */
+static int vgem_import(int drm, int dmabuf, uint32_t *handle)
+{
+	struct drm_prime_handle prime = { .fd = dmabuf };
+
+	if (ioctl(drm, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime))
+		return -errno;
+	*handle = prime.handle;
+	return 0;
+}
+
+static void *vgem_map(int drm, uint32_t handle, uint32_t pages)
+{
+	struct drm_mode_map_dumb map = { .handle = handle };
+	void *mem;
+
+	if (ioctl(drm, DRM_IOCTL_MODE_MAP_DUMB, &map))
+		return NULL;
+	mem = mmap(NULL, bytes_of(pages), RW, MAP_SHARED, drm,
+		   (off_t)map.offset);
+	return mem == MAP_FAILED ? NULL : mem;
+}
+
+static int vgem_close(int drm, uint32_t handle)
+{
+	struct drm_gem_close gem = { .handle = handle };
+
+	return ioctl(drm, DRM_IOCTL_GEM_CLOSE, &gem) ? -errno : 0;
+}
+
+static int vgem_open(void)
+{
+	int drm = drm_open("vgem");
+
+	if (drm < 0 && system("modprobe -q vgem") == 0)
+		drm = drm_open("vgem");
+	return drm;
+}
+
+TEST_F_TIMEOUT(export, device_imports_at_all_sizes, TEST_SECONDS)
+{
+	int drm = vgem_open();
+
+	if (drm < 0)
+		SKIP(return, "no vgem device");
+	for (size_t i = 0; i < ARRAY_SIZE_OF(buffer_sizes); i++) {
+		uint32_t count = buffer_sizes[i];
+		uint32_t handle = 0;
+		void *mem;
+		int dmabuf;
+
+		ASSERT_EQ(0, grant_seeded(&self->own, count, 20 + i));
+		dmabuf = export_pages(self->fd, &self->own, 0);
+		ASSERT_GE(dmabuf, 0);
+		ASSERT_EQ(0, vgem_import(drm, dmabuf, &handle));
+		close(dmabuf);
+		mem = vgem_map(drm, handle, count);
+		ASSERT_NE(NULL, mem);
+		EXPECT_EQ(0, pattern_check(mem, 0, count, 20 + i, NULL));
+		ASSERT_EQ(0, munmap(mem, bytes_of(count)));
+		EXPECT_EQ(-ETIMEDOUT,
+			  gntdev_exp_wait_released(self->fd, dmabuf, 0));
+		ASSERT_EQ(0, vgem_close(drm, handle));
+		EXPECT_TRUE(is_released(self->fd, dmabuf));
+		EXPECT_EQ(0, revoke_pages(&self->own));
+		EXPECT_EQ(0, live_grants(SELF, self->own.refs, count));
+		gnt_pages_free(&self->own);
+	}
+	close(drm);
+}
+
+TEST_F(export, device_outlives_both_descriptors)
+{
+	int drm = vgem_open();
+	uint32_t handle = 0;
+	int dmabuf;
+	void *mem;
+
+	if (drm < 0)
+		SKIP(return, "no vgem device");
+	ASSERT_EQ(0, grant_seeded(&self->own, SMALL, 30));
+	dmabuf = export_pages(self->fd, &self->own, 0);
+	ASSERT_GE(dmabuf, 0);
+	ASSERT_EQ(0, vgem_import(drm, dmabuf, &handle));
+	close(self->fd);
+	self->fd = -1;
+	close(dmabuf);
+	mem = vgem_map(drm, handle, SMALL);
+	ASSERT_NE(NULL, mem);
+	EXPECT_EQ(0, pattern_check(mem, 0, SMALL, 30, NULL));
+	pattern_fill(mem, 0, SMALL, 31);
+	EXPECT_EQ(0, pattern_check(self->own.addr, 0, SMALL, 31, NULL));
+	munmap(mem, bytes_of(SMALL));
+	close(drm);
+}
+
+TEST_F(export, read_only_grants_make_a_read_only_buffer)
+{
+	void *mem;
+	int dmabuf;
+
+	ASSERT_EQ(0, gnt_pages_alloc(&self->own, SELF, SMALL, false));
+	pattern_fill(self->own.addr, 0, SMALL, 40);
+	dmabuf = export_pages(self->fd, &self->own, 0);
+	ASSERT_GE(dmabuf, 0);
+	EXPECT_EQ(O_RDONLY, fcntl(dmabuf, F_GETFL) & O_ACCMODE);
+	EXPECT_EQ(0, check_dmabuf(dmabuf, SMALL, 40));
+	EXPECT_EQ(NULL, map_dmabuf(dmabuf, SMALL, RW));
+	EXPECT_EQ(EACCES, errno);
+	mem = map_dmabuf(dmabuf, SMALL, PROT_READ);
+	ASSERT_NE(NULL, mem);
+	EXPECT_EQ(-1, mprotect(mem, bytes_of(SMALL), RW));
+	EXPECT_FALSE(can_write(mem));
+	EXPECT_EQ(0, pattern_check(self->own.addr, 0, SMALL, 40, NULL));
+	munmap(mem, bytes_of(SMALL));
+	close(dmabuf);
+}
+
+TEST_F(export, one_read_only_grant_makes_all_read_only)
+{
+	struct gnt_pages ro;
+	uint32_t refs[4];
+	int dmabuf = -1;
+
+	ASSERT_EQ(0, grant_seeded(&self->own, 3, 41));
+	ASSERT_EQ(0, gnt_pages_alloc(&ro, SELF, 1, false));
+	pattern_fill(ro.addr, 3, 1, 41);
+	memcpy(refs, self->own.refs, 3 * sizeof(*refs));
+	refs[3] = ro.refs[0];
+	ASSERT_EQ(0, gntdev_exp_from_refs(self->fd, 0, SELF, refs, 4,
+					  &dmabuf));
+	EXPECT_EQ(O_RDONLY, fcntl(dmabuf, F_GETFL) & O_ACCMODE);
+	EXPECT_EQ(0, check_dmabuf(dmabuf, 4, 41));
+	EXPECT_EQ(NULL, map_dmabuf(dmabuf, 4, RW));
+	close(dmabuf);
+	EXPECT_TRUE(is_released(self->fd, dmabuf));
+	ASSERT_EQ(0, revoke_pages(&ro));
+	EXPECT_EQ(0, live_grants(SELF, ro.refs, 1));
+	gnt_pages_free(&ro);
+}
+
+static void expect_refused(struct __test_metadata *_metadata,
+			   FIXTURE_DATA(export) *self, uint32_t count,
+			   uint64_t mask, uint32_t bad, int error)
+{
+	uint32_t *refs = repeat_refs(self->own.refs, self->own.count, count);
+	unsigned int fds = count_open_fds();
+	int dmabuf = -1;
+
+	ASSERT_NE(NULL, refs);
+	for (uint32_t i = 0; i < count; i++)
+		if (mask & (1ull << i))
+			refs[i] = bad;
+	EXPECT_EQ(-error, gntdev_exp_from_refs(self->fd, 0, SELF, refs, count,
+					       &dmabuf));
+	EXPECT_EQ(fds, count_open_fds());
+	free(refs);
+}
+
+static uint32_t revoked_ref(void)
+{
+	struct gnt_pages gone;
+	uint32_t ref;
+
+	if (gnt_pages_alloc(&gone, SELF, 1, true))
+		return REF_BEYOND_TABLE;
+	ref = gone.refs[0];
+	revoke_pages(&gone);
+	gnt_pages_free(&gone);
+	return ref;
+}
+
+TEST_F_TIMEOUT(export, one_revoked_ref_fails_all, TEST_SECONDS)
+{
+	uint32_t bad;
+
+	ASSERT_EQ(0, grant_seeded(&self->own, 33, 1));
+	bad = revoked_ref();
+	ASSERT_NE(REF_BEYOND_TABLE, bad);
+	for (uint32_t i = 0; i < 33; i++)
+		expect_refused(_metadata, self, 33, 1ull << i, bad, EACCES);
+	expect_refused(_metadata, self, 33, 0x5555555555ull, bad, EACCES);
+	expect_refused(_metadata, self, 33, 0xaaaaaaaaaaull, bad, EACCES);
+	expect_refused(_metadata, self, 33, ~0ull, bad, EACCES);
+}
+
+TEST_F(export, ref_beyond_table_fails_all)
+{
+	ASSERT_EQ(0, grant_seeded(&self->own, 9, 1));
+	for (uint32_t i = 0; i < 9; i++)
+		expect_refused(_metadata, self, 9, 1ull << i, REF_BEYOND_TABLE,
+			       EINVAL);
+}
+
+TEST_F(export, works_after_a_refused_export)
+{
+	static const uint32_t flags[] = {
+		0, GNTDEV_DMA_FLAG_WC, GNTDEV_DMA_FLAG_COHERENT,
+	};
+	uint32_t bad = REF_BEYOND_TABLE;
+
+	for (size_t i = 0; i < ARRAY_SIZE_OF(flags); i++) {
+		int dmabuf = -1;
+
+		EXPECT_EQ(-EINVAL,
+			  gntdev_exp_from_refs(self->fd, flags[i], SELF, &bad,
+					       1, &dmabuf));
+		check_both_directions(_metadata, self, SMALL, flags[i]);
+	}
+}
+
+/* Exports are no ranges for mmap(): no index names them. */
+TEST_F(export, unmap_command_never_hits_an_export)
+{
+	uint64_t index = 1;
+	uint32_t ref = 8;
+	int dmabuf;
+
+	ASSERT_EQ(0, grant_seeded(&self->own, SMALL, 50));
+	dmabuf = export_pages(self->fd, &self->own, 0);
+	ASSERT_GE(dmabuf, 0);
+	for (uint64_t page = 0; page < 64; page++)
+		EXPECT_EQ(-ENOENT, gntdev_unmap(self->fd, page << 12, SMALL));
+	EXPECT_EQ(0, check_dmabuf(dmabuf, SMALL, 50));
+	ASSERT_EQ(0, gntdev_map(self->fd, SELF, &ref, 1, &index));
+	EXPECT_EQ(0, index);
+	close(dmabuf);
+}
+
+TEST_F_TIMEOUT(export, many_buffers_of_the_same_grants, TEST_SECONDS)
+{
+	int dmabufs[100];
+
+	ASSERT_EQ(0, grant_seeded(&self->own, 16, 60));
+	for (size_t i = 0; i < ARRAY_SIZE_OF(dmabufs); i++) {
+		dmabufs[i] = export_pages(self->fd, &self->own, 0);
+		ASSERT_GE(dmabufs[i], 0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE_OF(dmabufs); i += 9)
+		EXPECT_EQ(0, check_dmabuf(dmabufs[i], 16, 60));
+	for (size_t i = 0; i < ARRAY_SIZE_OF(dmabufs); i++)
+		close(dmabufs[i]);
+	for (size_t i = 0; i < ARRAY_SIZE_OF(dmabufs); i++)
+		EXPECT_TRUE(is_released(self->fd, dmabufs[i]));
+}
+
+TEST_F(export, mapped_and_exported_together)
+{
+	struct gntdev_mapping map;
+	int dmabuf;
+
+	ASSERT_EQ(0, grant_seeded(&self->own, SMALL, 61));
+	ASSERT_EQ(0, gntdev_mapping_open(&map, self->fd, SELF, self->own.refs,
+					 SMALL, RW));
+	dmabuf = export_pages(self->fd, &self->own, 0);
+	ASSERT_GE(dmabuf, 0);
+	pattern_fill(map.addr, 0, SMALL, 62);
+	EXPECT_EQ(0, check_dmabuf(dmabuf, SMALL, 62));
+	EXPECT_EQ(0, gntdev_mapping_close(&map));
+	EXPECT_EQ(0, fill_dmabuf(dmabuf, SMALL, 63));
+	EXPECT_EQ(0, pattern_check(self->own.addr, 0, SMALL, 63, NULL));
+	close(dmabuf);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+#include <drm.h>
+#include <drm_mode.h>
+
+#include "gntdev-test.h"
+
+/* A reference of each of that many places in a large set is tried. */
+#define LIVE_SAMPLES	256
+
+const uint32_t buffer_sizes[5] = { 1, 3, 64, 2025, 8100 };
+
+bool loopback_works(void)
+{
+	char type[8] = "";
+	FILE *file = fopen("/sys/hypervisor/guest_type", "re");
+
+	if (!file)
+		return false;
+	if (!fgets(type, sizeof(type), file))
+		type[0] = '\0';
+	fclose(file);
+	return !strcmp(type, "PV\n");
+}
+
+size_t bytes_of(uint32_t pages)
+{
+	return (size_t)pages * GRANT_PAGE_SIZE;
+}
+
+void *page_of(void *mem, uint32_t page)
+{
+	return (char *)mem + bytes_of(page);
+}
+
+bool can_read(const void *addr)
+{
+	int ends[2];
+	bool ok;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return false;
+	ok = write(ends[1], addr, 1) == 1;
+	close(ends[0]);
+	close(ends[1]);
+	return ok;
+}
+
+bool can_write(void *addr)
+{
+	int ends[2];
+	bool ok;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return false;
+	ok = write(ends[1], "w", 1) == 1 && read(ends[0], addr, 1) == 1;
+	close(ends[0]);
+	close(ends[1]);
+	return ok;
+}
+
+int revoke_pages(struct gnt_pages *pages)
+{
+	/* A page that this process maps keeps its grant. */
+	if (pages->addr && munmap(pages->addr, bytes_of(pages->count)))
+		return -errno;
+	pages->addr = NULL;
+	return gnt_pages_revoke(pages);
+}
+
+static bool ref_works(int fd, uint16_t domid, uint32_t ref)
+{
+	struct gntdev_mapping map;
+
+	if (gntdev_mapping_open(&map, fd, domid, &ref, 1, PROT_READ))
+		return false;
+	gntdev_mapping_close(&map);
+	return true;
+}
+
+uint32_t live_grants(uint16_t domid, const uint32_t *refs, uint32_t count)
+{
+	uint32_t step = count / LIVE_SAMPLES + 1;
+	uint32_t live = 0;
+	int fd = gntdev_open();
+
+	if (fd < 0)
+		return count;
+	for (uint32_t i = 0; i < count; i += step)
+		live += ref_works(fd, domid, refs[i]);
+	if (count)
+		live += ref_works(fd, domid, refs[count - 1]);
+	close(fd);
+	return live;
+}
+
+unsigned int count_open_fds(void)
+{
+	unsigned int count = 0;
+	DIR *dir = opendir("/proc/self/fd");
+
+	if (!dir)
+		return 0;
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+uint64_t meminfo_kb(const char *field)
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	unsigned long long kb = 0;
+	char line[128];
+
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file)) {
+		if (strncmp(line, field, strlen(field)))
+			continue;
+		if (sscanf(line + strlen(field), ": %llu", &kb) == 1)
+			break;
+	}
+	fclose(file);
+	return kb;
+}
+
+int read_number(const char *path, unsigned long *value)
+{
+	FILE *file = fopen(path, "re");
+	int found;
+
+	if (!file)
+		return -errno;
+	found = fscanf(file, "%lu", value);
+	fclose(file);
+	return found == 1 ? 0 : -EINVAL;
+}
+
+int write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+unsigned long gntdev_limit(void)
+{
+	unsigned long limit;
+
+	if (read_number("/sys/module/xen_gntdev/parameters/limit", &limit))
+		return 0;
+	return limit;
+}
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+bool wait_until(bool (*condition)(void *arg), void *arg, unsigned int ms)
+{
+	const struct timespec pause = { .tv_nsec = 2000000 };
+	uint64_t end = now_ms() + ms;
+
+	while (!condition(arg)) {
+		if (now_ms() > end)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
+int heap_alloc(uint32_t pages, int open_flags)
+{
+	struct dma_heap_allocation_data alloc = {
+		.len = bytes_of(pages),
+		.fd_flags = (uint32_t)open_flags | O_CLOEXEC,
+	};
+	int fd = open("/dev/dma_heap/system", O_RDWR | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = ioctl(fd, DMA_HEAP_IOCTL_ALLOC, &alloc);
+	ret = ret < 0 ? -errno : (int)alloc.fd;
+	close(fd);
+	return ret;
+}
+
+static bool drm_is(int fd, const char *driver)
+{
+	char name[32] = "";
+	struct drm_version version = {
+		.name = name,
+		.name_len = sizeof(name) - 1,
+	};
+
+	return !ioctl(fd, DRM_IOCTL_VERSION, &version) && !strcmp(name, driver);
+}
+
+int drm_open(const char *driver)
+{
+	char path[32];
+
+	for (int card = 0; card < 8; card++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "/dev/dri/card%d", card);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		if (drm_is(fd, driver))
+			return fd;
+		close(fd);
+	}
+	return -ENODEV;
+}
+
+int dumb_alloc(const char *driver, uint32_t pages, uint32_t rights)
+{
+	/* One row of 32-bit pixels is a page. */
+	struct drm_mode_create_dumb create = {
+		.width = GRANT_PAGE_SIZE / 4,
+		.height = pages,
+		.bpp = 32,
+	};
+	struct drm_prime_handle prime = { .flags = rights | DRM_CLOEXEC };
+	int fd = drm_open(driver);
+	int ret;
+
+	if (fd < 0)
+		return fd;
+	ret = ioctl(fd, DRM_IOCTL_MODE_CREATE_DUMB, &create);
+	prime.handle = create.handle;
+	if (!ret)
+		ret = ioctl(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
+	ret = ret < 0 ? -errno : prime.fd;
+	/* The descriptor keeps the buffer. */
+	close(fd);
+	return ret;
+}
+
+void *map_dmabuf(int dmabuf, uint32_t pages, int prot)
+{
+	void *mem = mmap(NULL, bytes_of(pages), prot, MAP_SHARED, dmabuf, 0);
+
+	return mem == MAP_FAILED ? NULL : mem;
+}
+
+int sync_dmabuf(int dmabuf, uint64_t flags)
+{
+	return dmabuf_cpu_access(dmabuf, flags);
+}
+
+static int with_dmabuf(int dmabuf, uint32_t pages, uint64_t seed, bool fill)
+{
+	uint64_t access = fill ? DMA_BUF_SYNC_WRITE : DMA_BUF_SYNC_READ;
+	int prot = fill ? PROT_READ | PROT_WRITE : PROT_READ;
+	void *mem = map_dmabuf(dmabuf, pages, prot);
+	int ret;
+
+	if (!mem)
+		return -errno;
+	ret = sync_dmabuf(dmabuf, DMA_BUF_SYNC_START | access);
+	if (!ret && fill)
+		pattern_fill(mem, 0, pages, seed);
+	else if (!ret && pattern_check(mem, 0, pages, seed, NULL))
+		ret = -EBADMSG;
+	if (!ret)
+		ret = sync_dmabuf(dmabuf, DMA_BUF_SYNC_END | access);
+	munmap(mem, bytes_of(pages));
+	return ret;
+}
+
+int fill_dmabuf(int dmabuf, uint32_t pages, uint64_t seed)
+{
+	return with_dmabuf(dmabuf, pages, seed, true);
+}
+
+int check_dmabuf(int dmabuf, uint32_t pages, uint64_t seed)
+{
+	return with_dmabuf(dmabuf, pages, seed, false);
+}
+
+int export_pages(int fd, const struct gnt_pages *pages, uint32_t flags)
+{
+	int dmabuf = -1;
+	int ret = gntdev_exp_from_refs(fd, flags, SELF, pages->refs,
+				       pages->count, &dmabuf);
+
+	return ret ? ret : dmabuf;
+}
+
+uint32_t *repeat_refs(const uint32_t *refs, uint32_t count, uint32_t total)
+{
+	uint32_t *list = calloc(total, sizeof(*list));
+
+	for (uint32_t i = 0; list && i < total; i++)
+		list[i] = refs[i % count];
+	return list;
+}

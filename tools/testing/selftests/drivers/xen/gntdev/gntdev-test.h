@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the gntdev tests have in common. Most of them need no other domain:
+ * gntalloc grants pages of this domain to itself and gntdev maps them.
+ * Functions return 0 or a positive result, or a negative errno.
+ */
+#ifndef XEN_GNTDEV_TEST_H
+#define XEN_GNTDEV_TEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "grants.h"
+#include "pattern.h"
+
+/* The domain that the tests run in: dom0. */
+#define SELF			0
+/* Emulated machines are slow; a test that hangs still has to end. */
+#define TEST_SECONDS		120
+#define DEADLINE_MS		20000
+/* No domain has that many grant table entries. */
+#define REF_BEYOND_TABLE	0x7fffff00u
+#define FIRST_RESERVED_DOMID	0x7ff0u
+
+#define ARRAY_SIZE_OF(a)	(sizeof(a) / sizeof((a)[0]))
+
+/* One page, odd, a power of two, 1920x1080x32 and 3840x2160x32. */
+extern const uint32_t buffer_sizes[5];
+
+/**
+ * loopback_works() - may this domain map its own grants?
+ *
+ * An auto-translated domain that maps its own grant loses the granted page.
+ */
+bool loopback_works(void);
+
+#define REQUIRE_LOOPBACK() do { \
+	if (!loopback_works()) \
+		SKIP(return, "only a PV domain may map its own grants"); \
+} while (0)
+
+size_t bytes_of(uint32_t pages);
+void *page_of(void *mem, uint32_t page);
+
+/* Ask the kernel to touch a byte: a fault is an answer, not a signal. */
+bool can_read(const void *addr);
+bool can_write(void *addr);
+
+/**
+ * revoke_pages() - take a grant back and keep nothing of it but its number
+ * @pages:	a set of pages; its references stay readable
+ */
+int revoke_pages(struct gnt_pages *pages);
+
+/**
+ * live_grants() - count references that can still be mapped
+ * @domid:	the domain that granted them
+ * @refs:	the references
+ * @count:	how many; of a large set some hundred are tried
+ *
+ * After revoke_pages() the granting kernel waits for whoever maps a page, so
+ * a reference that still works tells of a mapping that was left behind.
+ */
+uint32_t live_grants(uint16_t domid, const uint32_t *refs, uint32_t count);
+
+unsigned int count_open_fds(void);
+uint64_t meminfo_kb(const char *field);
+int read_number(const char *path, unsigned long *value);
+int write_text(const char *path, const char *text);
+unsigned long gntdev_limit(void);
+
+/**
+ * wait_until() - poll a condition
+ * @condition:	returns true when the wait is over
+ * @arg:	passed to @condition
+ * @ms:		how long to try
+ *
+ * Return: whether the condition came true.
+ */
+bool wait_until(bool (*condition)(void *arg), void *arg, unsigned int ms);
+
+/* Buffers of other drivers; each function returns a dma-buf descriptor. */
+int heap_alloc(uint32_t pages, int open_flags);
+
+/**
+ * dumb_alloc() - a dumb buffer of a DRM device as a dma-buf
+ * @driver:	name of the DRM driver
+ * @pages:	size
+ * @rights:	DRM_RDWR or 0 for a read-only descriptor
+ *
+ * Return: a descriptor, or -ENODEV if there is no such device.
+ */
+int dumb_alloc(const char *driver, uint32_t pages, uint32_t rights);
+
+/**
+ * drm_open() - open the first device of a DRM driver
+ * @driver:	its name
+ */
+int drm_open(const char *driver);
+
+void *map_dmabuf(int dmabuf, uint32_t pages, int prot);
+int sync_dmabuf(int dmabuf, uint64_t flags);
+
+/* Fill, or check, a mapped dma-buf as DMA_BUF_IOCTL_SYNC asks for. */
+int fill_dmabuf(int dmabuf, uint32_t pages, uint64_t seed);
+int check_dmabuf(int dmabuf, uint32_t pages, uint64_t seed);
+
+/**
+ * export_pages() - export all pages of a set
+ * @fd:		open file of gntdev
+ * @pages:	granted to this domain
+ * @flags:	GNTDEV_DMA_FLAG_*
+ *
+ * Return: the dma-buf's descriptor.
+ */
+int export_pages(int fd, const struct gnt_pages *pages, uint32_t flags);
+
+/**
+ * repeat_refs() - make a long list of references from a short one
+ * @refs:	the list
+ * @count:	its length
+ * @total:	length of the new list, freed by the caller
+ */
+uint32_t *repeat_refs(const uint32_t *refs, uint32_t count, uint32_t total);
+
+#endif /* XEN_GNTDEV_TEST_H */
