@@ -5,6 +5,7 @@
  * the frame number for the human eye.
  */
 #include <stdbool.h>
+#include <string.h>
 
 #include "frame.h"
 #include "pattern.h"
@@ -15,9 +16,11 @@
 #define DIGIT_SCALE	8u
 #define DIGIT_COLS	3u
 #define DIGIT_ROWS	5u
-#define COUNTER_X	24u
-#define COUNTER_Y	24u
 #define DIGIT_ADVANCE	((DIGIT_COLS + 1) * DIGIT_SCALE)
+#define BOX_X		16u
+#define BOX_Y		16u
+#define BOX_WIDTH	(DIGITS * DIGIT_ADVANCE + DIGIT_SCALE)
+#define BOX_HEIGHT	((DIGIT_ROWS + 2) * DIGIT_SCALE)
 #define PIXEL_MASK	0x00ffffffu
 
 /* Three bits a row, the top row in the highest bits. */
@@ -43,7 +46,7 @@ size_t frame_bytes(const struct frame_geometry *geo)
 	return (size_t)geo->pitch * geo->height;
 }
 
-/* A point that runs to and fro between 0 and span - 1. */
+/* A point that bounces between 0 and span - 1. */
 static int bounce(uint32_t steps, int span)
 {
 	int pos;
@@ -54,16 +57,21 @@ static int bounce(uint32_t steps, int span)
 	return pos < span ? pos : 2 * span - 2 - pos;
 }
 
+/* A colour that rises and falls without a jump. */
+static uint32_t wave(uint32_t value)
+{
+	value &= 511;
+	return value < 256 ? value : 511 - value;
+}
+
 static void draw_gradient(const struct painter *p, uint32_t y, uint32_t *row)
 {
-	uint32_t green = (y + p->number) & 0xff;
+	uint32_t green = wave(y + p->number + (p->tint >> 8)) << 8;
+	uint32_t red = 2 * p->number + (p->tint >> 16);
+	uint32_t blue = y + p->tint;
 
-	for (uint32_t x = 0; x < p->geo->width; x++) {
-		uint32_t red = (x + 2 * p->number) & 0xff;
-		uint32_t blue = (x ^ y ^ (x >> 8) ^ (y >> 8)) & 0xff;
-
-		row[x] = ((red << 16) | (green << 8) | blue) ^ p->tint;
-	}
+	for (uint32_t x = 0; x < p->geo->width; x++)
+		row[x] = (wave(x + red) << 16) | green | wave(x + blue);
 }
 
 static void draw_noise(const struct painter *p, uint32_t y, uint32_t *row)
@@ -107,20 +115,24 @@ static bool digit_bit(uint32_t digit, uint32_t col, uint32_t line)
 static void draw_digit(uint32_t digit, uint32_t line, uint32_t *row)
 {
 	for (uint32_t x = 0; x < DIGIT_COLS * DIGIT_SCALE; x++)
-		row[x] = digit_bit(digit, x / DIGIT_SCALE, line) ? PIXEL_MASK : 0;
+		if (digit_bit(digit, x / DIGIT_SCALE, line))
+			row[x] = PIXEL_MASK;
 }
 
 static void draw_counter(const struct painter *p, uint32_t y, uint32_t *row)
 {
 	uint32_t number = p->number;
-	uint32_t line = (y - COUNTER_Y) / DIGIT_SCALE;
 
-	if (y < COUNTER_Y || line >= DIGIT_ROWS ||
-	    p->geo->width < COUNTER_X + DIGITS * DIGIT_ADVANCE)
+	if (y < BOX_Y || y >= BOX_Y + BOX_HEIGHT ||
+	    p->geo->width < BOX_X + BOX_WIDTH)
+		return;
+	memset(row + BOX_X, 0, BOX_WIDTH * sizeof(*row));
+	y -= BOX_Y;
+	if (y < DIGIT_SCALE || y >= BOX_HEIGHT - DIGIT_SCALE)
 		return;
 	for (uint32_t i = DIGITS; i-- > 0; number /= 10)
-		draw_digit(number % 10, line,
-			   row + COUNTER_X + i * DIGIT_ADVANCE);
+		draw_digit(number % 10, y / DIGIT_SCALE - 1,
+			   row + BOX_X + DIGIT_SCALE + i * DIGIT_ADVANCE);
 }
 
 void frame_draw(void *buffer, const struct frame_geometry *geo,

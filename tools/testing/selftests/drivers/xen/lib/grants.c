@@ -18,13 +18,15 @@
 #define GNTDEV_NODE	"/dev/xen/gntdev"
 #define UDMABUF_NODE	"/dev/udmabuf"
 
-/* Each command ends in an array that the headers declare with one element. */
-#define ARRAY_COMMAND(type, member, count) \
-	calloc(1, sizeof(type) + (size_t)(count) * sizeof(((type *)0)->member[0]))
-
 static int xioctl(int fd, unsigned long cmd, void *arg)
 {
 	return ioctl(fd, cmd, arg) < 0 ? -errno : 0;
+}
+
+/* Each command ends in an array. */
+static void *alloc_command(size_t fixed, size_t element, uint32_t count)
+{
+	return calloc(1, fixed + element * count);
 }
 
 static size_t page_bytes(uint32_t count)
@@ -50,8 +52,7 @@ static int alloc_granted(struct gnt_pages *pages, uint16_t domid,
 	struct ioctl_gntalloc_alloc_gref *op;
 	int ret;
 
-	op = ARRAY_COMMAND(struct ioctl_gntalloc_alloc_gref, gref_ids,
-			   pages->count);
+	op = alloc_command(sizeof(*op), sizeof(op->gref_ids[0]), pages->count);
 	if (!op)
 		return -ENOMEM;
 	op->domid = domid;
@@ -119,7 +120,7 @@ int gntdev_map(int fd, uint16_t domid, const uint32_t *refs, uint32_t count,
 	struct ioctl_gntdev_map_grant_ref *op;
 	int ret;
 
-	op = ARRAY_COMMAND(struct ioctl_gntdev_map_grant_ref, refs, count);
+	op = alloc_command(sizeof(*op), sizeof(op->refs[0]), count);
 	if (!op)
 		return -ENOMEM;
 	op->count = count;
@@ -188,8 +189,7 @@ int gntdev_exp_from_refs(int fd, uint32_t flags, uint16_t domid,
 	struct ioctl_gntdev_dmabuf_exp_from_refs *op;
 	int ret;
 
-	op = ARRAY_COMMAND(struct ioctl_gntdev_dmabuf_exp_from_refs, refs,
-			   count);
+	op = alloc_command(sizeof(*op), sizeof(op->refs[0]), count);
 	if (!op)
 		return -ENOMEM;
 	op->flags = flags;
@@ -219,7 +219,7 @@ int gntdev_imp_to_refs(int fd, int dmabuf, uint16_t domid, uint32_t count,
 	struct ioctl_gntdev_dmabuf_imp_to_refs *op;
 	int ret;
 
-	op = ARRAY_COMMAND(struct ioctl_gntdev_dmabuf_imp_to_refs, refs, count);
+	op = alloc_command(sizeof(*op), sizeof(op->refs[0]), count);
 	if (!op)
 		return -ENOMEM;
 	op->fd = (uint32_t)dmabuf;

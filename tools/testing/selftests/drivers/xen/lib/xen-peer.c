@@ -250,7 +250,7 @@ static void answer(struct agent *agent, uint32_t asked)
 	if (req.command < PEER_COMMANDS)
 		reply.status = commands[req.command](agent, &req, &reply);
 	else
-		reply.status = -ENOSYS;
+		reply.status = -ENOTTY;
 	area->reply = reply;
 	__atomic_store_n(&area->answered, asked, __ATOMIC_RELEASE);
 	xenevtchn_notify(agent->evtchn, agent->port);

@@ -1,0 +1,162 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make run: a guest's frames on a screen of dom0 without a copy, and memory of
+# dom0's graphics device drawn by a guest. Boots real Xen in QEMU, watches the
+# emulated screen, prints what was measured.
+
+DEMO_DIR=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
+RIG=$DEMO_DIR/../../testing/selftests/drivers/xen/qemu
+
+# shellcheck source=../../testing/selftests/drivers/xen/qemu/rig-lib.sh
+. "$RIG/rig-lib.sh"
+# shellcheck source=../../testing/selftests/drivers/xen/qemu/rootfs.sh
+. "$RIG/rootfs.sh"
+# shellcheck source=../../testing/selftests/drivers/xen/qemu/boot.sh
+. "$RIG/boot.sh"
+
+BUILD=$RIG_O/framedemo
+OUT=$RIG_O/run
+STEP=starting
+
+step()
+{
+	STEP=$*
+	rig_say "$*"
+}
+
+report_failure()
+{
+	local rc=$1
+
+	[ "$rc" -ne 0 ] || return 0
+	rig_say "FAILED while: $STEP"
+	[ -n "$BOOT_LOG" ] || return 0
+	rig_say "log of dom0: $BOOT_LOG/report.log"
+	rig_say "log of Xen and of dom0's kernel: $BOOT_LOG/console.log"
+}
+
+build()
+{
+	rig_quietly "$OUT/build-module.log" make -C "$RIG_TOP" O="$RIG_O" modules
+	rig_quietly "$OUT/build-tools.log" make -C "$DEMO_DIR" OUTPUT="$BUILD"
+}
+
+configure()
+{
+	BOOT_NAME=run
+	BOOT_DOMU=1
+	BOOT_DISPLAY=1
+	BOOT_FILTER=
+	BOOT_VCPUS=1
+	BOOT_LIMIT=300
+	BOOT_ADD=("$BUILD/framedemo" "$DEMO_DIR/count-grants.sh")
+	BOOT_ADD_DOMU=("$BUILD/lib/xen-peer")
+}
+
+# field LINE-START NAME: a value of the results file.
+field()
+{
+	sed -nE "s/^$1 (.* )?$2=([^ ]*).*/\2/p" "$OUT/results"
+}
+
+copied()
+{
+	local way="RESULT way=$1"
+
+	echo $(($(field "$way" copy_operations) * 4096 + $(field "$way" bounced)))
+}
+
+row()
+{
+	printf '%-42s %14s %14s\n' "$@"
+}
+
+per_way()
+{
+	row "$1" "$(field "RESULT way=guest-memory" "$2")" \
+		"$(field "RESULT way=device-memory" "$2")"
+}
+
+summary()
+{
+	local shot_a shot_b
+
+	shot_a=("$OUT"/guest-memory-*.png)
+	shot_b=("$OUT"/device-memory-*.png)
+	echo
+	row '' 'guest->screen' 'dumb->guest'
+	per_way 'frames' frames
+	per_way 'time per frame (us)' frame_us
+	per_way '  the guest draws and says so' draw_us
+	per_way '  the backend flips or marks damage' show_us
+	row 'bytes copied between domains' "$(copied guest-memory)" \
+		"$(copied device-memory)"
+	per_way 'bytes of frames mapped by the backend' mapped
+	per_way 'grants mapped (two buffers)' grants
+	row 'pictures equal to the last pixel' "${#shot_a[@]}" "${#shot_b[@]}"
+	printf '%-42s %14s\n' 'grants left after the demo' \
+		"$(field LEFT after_demo)"
+	printf '%-42s %14s\n' 'grants left after the domU' \
+		"$(field LEFT after_domu)"
+	echo "pictures: $OUT/{guest,device}-memory-*.png"
+}
+
+# What the program's exit status does not say.
+verdict()
+{
+	local way left bad=0
+
+	for way in guest-memory device-memory; do
+		[ "$(copied "$way")" -eq 0 ] || {
+			rig_say "error: $way: bytes were copied"
+			bad=1
+		}
+		[ "$(field "RESULT way=$way" mapped)" -eq 0 ] || {
+			rig_say "error: $way: the backend mapped frames"
+			bad=1
+		}
+		[ "$(field "RESULT way=$way" grants)" -eq \
+			"$(field "RESULT way=$way" pages)" ] || {
+			rig_say "error: $way: not every page is a mapped grant"
+			bad=1
+		}
+	done
+	for left in after_demo after_domu zombies; do
+		[ "$(field LEFT "$left")" -eq 0 ] || {
+			rig_say "error: grants are left ($left)"
+			bad=1
+		}
+	done
+	return "$bad"
+}
+
+main()
+{
+	local abi
+
+	rig_init
+	# shellcheck disable=SC2016 # the status is that at the exit
+	rig_at_exit 'report_failure "$rc"'
+	mkdir -p "$OUT"
+	rm -f -- "$OUT"/*.png "$OUT/results"
+	step "fetching what is needed"
+	"$RIG/rig.sh" fetch xen kernel headers
+	step "building the module and the programs"
+	build
+	configure
+	step "preparing the machine"
+	abi=$("$RIG/rig.sh" abi)
+	boot_prepare "$abi" "$DEMO_DIR/dom0-steps.sh"
+	rig_lock
+	step "booting Xen and dom0 (log: $BOOT_LOG)"
+	boot_start
+	step "starting the guest, then animating"
+	"$BUILD/framewatch" "$RIG_TMP/mon" "$RIG_TMP/ctl" "$OUT"
+	boot_finish
+	step "judging the measurements"
+	verdict
+	summary
+}
+
+main
