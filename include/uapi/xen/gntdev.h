@@ -132,9 +132,14 @@ struct ioctl_gntdev_unmap_notify {
 #define IOCTL_GNTDEV_SET_UNMAP_NOTIFY \
 	_IOC(_IOC_NONE, 'G', 7, sizeof(struct ioctl_gntdev_unmap_notify))
 
-/* The source, or the destination, is a grant; otherwise local memory. */
+/*
+ * The source, or the destination, is a grant; otherwise local memory. Xen's
+ * public/grant_table.h defines the same.
+ */
+#ifndef GNTCOPY_source_gref
 #define GNTCOPY_source_gref		(1 << 0)
 #define GNTCOPY_dest_gref		(1 << 1)
+#endif
 
 /**
  * struct gntdev_grant_copy_segment - one piece of memory to copy

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Structures and functions shared by the files of the grant device.
+ *
+ * Objects and who owns them:
+ *
+ *   struct gntdev_file     an open file; owns its named maps and its imports
+ *   struct gntdev_map      a range named for mmap(); referenced by the file
+ *                          until it is unmapped, and by each mmap() of it
+ *   struct gntdev_refs     which grants a range or a buffer consists of; never
+ *                          changes; referenced by whoever maps them
+ *   struct gntdev_mapping  these grants, mapped at kernel addresses; referenced
+ *                          by a gntdev_map while it is mmapped, by a dma-buf,
+ *                          and by each mmap() of either
+ *   struct gntdev_vma      one mmap() of a mapping; shared by the VMAs that it
+ *                          is split into
+ *
+ * When the last reference to a mapping goes, its grants are unmapped: at once,
+ * or later in the background while somebody else still holds references to its
+ * pages. Its pages go back only after that.
+ *
+ * Lock order, outermost first:
+ *
+ *   mm->mmap_lock
+ *     gntdev_map.lock
+ *       mmu interval notifier, gntdev_pv_vma.lock
+ *   dma-buf reservation lock
+ *     gntdev_export.lock
+ *   gntdev_dmabuf_table.lock
+ *   gntdev_file.maps (the xarray's own spinlock)
+ *
+ * User memory is never accessed under any of them: a page fault takes
+ * mmap_lock.
+ */
+#ifndef _XEN_GNTDEV_COMMON_H
+#define _XEN_GNTDEV_COMMON_H
+
+#include <linux/kref.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include <xen/xen.h>
+#include <xen/interface/grant_table.h>
+#include <xen/grant_table.h>
+#include <xen/grant-dma-alloc.h>
+#include <uapi/xen/gntdev.h>
+
+struct device;
+struct file;
+struct gntdev_dmabuf_table;
+struct gntdev_pv_vmap;
+struct iosys_map;
+
+/* Grant operations handed to the hypervisor at once; a page holds them. */
+#define GNTDEV_BATCH		128U
+
+/* No handle of the hypervisor has this value. */
+#define GNTDEV_NO_HANDLE	((grant_handle_t)~0)
+
+/**
+ * struct gntdev_file - what belongs to one open file
+ * @maps: gntdev_map by number; see gntdev_map.id
+ * @dmabufs: the exports and imports made through this file
+ */
+struct gntdev_file {
+	struct xarray maps;
+	struct gntdev_dmabuf_table *dmabufs;
+};
+
+/**
+ * struct gntdev_refs - a set of grants, named but not mapped
+ * @kref: reference count
+ * @count: number of grants
+ * @domid: the granting domain of all of them, unless @domids is there
+ * @domids: the granting domain of each
+ * @ref: the grant references
+ */
+struct gntdev_refs {
+	struct kref kref;
+	unsigned int count;
+	domid_t domid;
+	domid_t *domids;
+	grant_ref_t ref[];
+};
+
+/**
+ * struct gntdev_retry - work that is tried until it succeeds
+ * @work: the work
+ * @delay: jiffies until the next try
+ */
+struct gntdev_retry {
+	struct delayed_work work;
+	unsigned long delay;
+};
+
+/**
+ * struct gntdev_mapping - grants mapped at kernel addresses
+ * @kref: users; the grants are unmapped after the last one
+ * @refs: what is mapped
+ * @readonly: mapped for reading only
+ * @consecutive: the pages are consecutive in kernel memory
+ * @mapped: number of grants mapped now
+ * @pages: backing pages, in the order of the references
+ * @handles: the hypervisor's handle of each mapped grant
+ * @dma: where the pages come from, if from the DMA API; otherwise NULL
+ * @vmap: what a PV domain needs to undo a vmap; NULL without one
+ * @released: called once when the last grant is unmapped, may be NULL
+ * @owner: for @released
+ * @retry: finishes what the last put could not
+ */
+struct gntdev_mapping {
+	struct kref kref;
+	struct gntdev_refs *refs;
+	bool readonly;
+	bool consecutive;
+	unsigned int mapped;
+	struct page **pages;
+	grant_handle_t *handles;
+	struct gnttab_dma_buffer *dma;
+	struct gntdev_pv_vmap *vmap;
+	void (*released)(void *owner);
+	void *owner;
+	struct gntdev_retry retry;
+};
+
+/**
+ * struct gntdev_notify - what to tell the peer when a range is unmapped
+ * @action: UNMAP_NOTIFY_* bits
+ * @byte: offset of the byte to clear, in bytes from the start of the range
+ * @port: event channel; a reference is held while it is set
+ */
+struct gntdev_notify {
+	u32 action;
+	u32 port;
+	u64 byte;
+};
+
+/**
+ * struct gntdev_map - a range of grants named for mmap()
+ * @kref: the file until it is unmapped, and each mmap()
+ * @file: where the range is named
+ * @id: number in @file; the index is id << GNTDEV_MAP_SHIFT, in pages
+ * @refs: the grants
+ * @lock: serializes mmap(), the last munmap() and SET_UNMAP_NOTIFY
+ * @mapping: the grants, mapped, while @mmaps is not 0
+ * @mmaps: how often it is mmapped
+ * @notify: what to do when the range is unmapped
+ */
+struct gntdev_map {
+	struct kref kref;
+	struct gntdev_file *file;
+	u32 id;
+	struct gntdev_refs *refs;
+	struct mutex lock;
+	struct gntdev_mapping *mapping;
+	unsigned int mmaps;
+	struct gntdev_notify notify;
+};
+
+/**
+ * struct gntdev_vma - one mmap()
+ * @users: number of VMAs it is split into
+ * @mapping: what is mapped; a reference is held
+ * @map: the range it belongs to, or NULL for a dma-buf; a reference is held
+ */
+struct gntdev_vma {
+	refcount_t users;
+	struct gntdev_mapping *mapping;
+	struct gntdev_map *map;
+};
+
+/**
+ * struct gntdev_mode - what differs between the kinds of domain
+ * @map_flags: GNTMAP_* for mapping a grant at the kernel address of a page
+ * @max_segment: bytes that an entry of a scatterlist may span; 0: the device's
+ * @mmap_once: a range can be mmapped only once at a time
+ * @mmap: map all pages into a new VMA; returns its private data or an ERR_PTR()
+ * @mmap_dmabuf: let a new VMA show pages of a dma-buf, from @first on
+ * @vmap: make all pages visible at consecutive kernel addresses
+ * @vunmap: undo @vmap
+ * @bus_addr_ok: a device reaches the granted frame itself at that address
+ * @may_grant: a frame is ordinary memory that belongs to this domain
+ */
+struct gntdev_mode {
+	u32 map_flags;
+	unsigned int max_segment;
+	bool mmap_once;
+	struct gntdev_vma *(*mmap)(struct gntdev_mapping *mapping,
+				   struct vm_area_struct *vma);
+	int (*mmap_dmabuf)(struct gntdev_mapping *mapping,
+			   struct vm_area_struct *vma, unsigned long first);
+	int (*vmap)(struct gntdev_mapping *mapping, struct iosys_map *where);
+	void (*vunmap)(struct gntdev_mapping *mapping, struct iosys_map *where);
+	bool (*bus_addr_ok)(struct device *dev, struct page *page,
+			    dma_addr_t addr);
+	bool (*may_grant)(unsigned long pfn);
+};
+
+extern const struct gntdev_mode gntdev_pv_mode;
+extern const struct gntdev_mode gntdev_xlate_mode;
+
+static inline const struct gntdev_mode *gntdev_mode(void)
+{
+	if (IS_ENABLED(CONFIG_XEN_PV) && xen_pv_domain())
+		return &gntdev_pv_mode;
+	return &gntdev_xlate_mode;
+}
+
+/* gntdev.c */
+extern const struct file_operations gntdev_fops;
+bool gntdev_count_valid(u32 count);
+static inline bool gntdev_domid_valid(u32 domid)
+{
+	return domid < DOMID_FIRST_RESERVED;
+}
+
+/* gntdev-map.c */
+int gntdev_map_init(void);
+void gntdev_map_exit(void);
+struct gntdev_refs *gntdev_refs_alloc(unsigned int count);
+void gntdev_refs_put(struct gntdev_refs *refs);
+static inline domid_t gntdev_refs_domid(const struct gntdev_refs *refs,
+					unsigned int i)
+{
+	return refs->domids ? refs->domids[i] : refs->domid;
+}
+
+int gntdev_status_to_errno(s16 status);
+struct gntdev_mapping *gntdev_mapping_create(struct gntdev_refs *refs,
+					     bool readonly, u32 dma_flags);
+void gntdev_mapping_get(struct gntdev_mapping *mapping);
+void gntdev_mapping_put(struct gntdev_mapping *mapping);
+void gntdev_retry_init(struct gntdev_retry *retry, work_func_t fn);
+void gntdev_retry_queue(struct gntdev_retry *retry);
+
+/* gntdev-range.c */
+void gntdev_ranges_init(struct gntdev_file *file);
+void gntdev_ranges_release(struct gntdev_file *file);
+long gntdev_ioctl_map(struct gntdev_file *file, void __user *arg);
+long gntdev_ioctl_unmap(struct gntdev_file *file, void __user *arg);
+long gntdev_ioctl_get_offset(struct gntdev_file *file, void __user *arg);
+long gntdev_ioctl_notify(struct gntdev_file *file, void __user *arg);
+int gntdev_mmap(struct file *filp, struct vm_area_struct *vma);
+void gntdev_vma_init(struct gntdev_vma *gv, struct gntdev_mapping *mapping);
+void gntdev_vma_fini(struct gntdev_vma *gv);
+
+/* gntdev-copy.c */
+long gntdev_ioctl_copy(struct gntdev_file *file, void __user *arg);
+
+/* gntdev-dmabuf.c, gntdev-dmabuf-export.c, gntdev-dmabuf-import.c */
+#if IS_ENABLED(CONFIG_XEN_GNTDEV_DMABUF)
+int gntdev_dmabuf_init(void);
+void gntdev_dmabuf_exit(void);
+int gntdev_dmabufs_init(struct gntdev_file *file);
+void gntdev_dmabufs_release(struct gntdev_file *file);
+long gntdev_ioctl_export(struct gntdev_file *file, void __user *arg);
+long gntdev_ioctl_wait_released(struct gntdev_file *file, void __user *arg);
+long gntdev_ioctl_import(struct gntdev_file *file, void __user *arg);
+long gntdev_ioctl_import_release(struct gntdev_file *file, void __user *arg);
+#else
+static inline int gntdev_dmabuf_init(void)
+{
+	return 0;
+}
+
+static inline void gntdev_dmabuf_exit(void) {}
+
+static inline int gntdev_dmabufs_init(struct gntdev_file *file)
+{
+	return 0;
+}
+
+static inline void gntdev_dmabufs_release(struct gntdev_file *file) {}
+
+/* Commands without a handler do not exist. */
+#define gntdev_ioctl_export		NULL
+#define gntdev_ioctl_wait_released	NULL
+#define gntdev_ioctl_import		NULL
+#define gntdev_ioctl_import_release	NULL
+#endif
+
+#endif /* _XEN_GNTDEV_COMMON_H */

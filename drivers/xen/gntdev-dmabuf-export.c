@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Export: a dma-buf made of frames that another domain granted.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/dma-mapping.h>
+#include <linux/file.h>
+#include <linux/iosys-map.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "gntdev-dmabuf.h"
+
+/* Checked first, synchronized after: a copy must never be written back. */
+#define MAP_ATTRS	(DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_NO_WARN)
+
+/**
+ * struct gntdev_export - an exported dma-buf
+ * @mapping: its memory
+ * @table: where its cookie is; a reference is held
+ * @cookie: its number; not in the table while @published is not set
+ * @published: somebody may wait for it; protected by the lock of @table
+ * @lock: protects @attachments
+ * @attachments: those that are mapped for their device
+ */
+struct gntdev_export {
+	struct gntdev_mapping *mapping;
+	struct gntdev_dmabuf_table *table;
+	struct gntdev_cookie cookie;
+	bool published;
+	struct mutex lock;
+	struct list_head attachments;
+};
+
+/**
+ * struct gntdev_attached - the buffer, mapped for a device
+ * @link: in gntdev_export.attachments
+ * @dev: the device
+ * @dir: direction it was mapped for
+ * @sgt: where the device finds the pages
+ */
+struct gntdev_attached {
+	struct list_head link;
+	struct device *dev;
+	enum dma_data_direction dir;
+	struct sg_table sgt;
+};
+
+/* Every address the device is given must be that of the granted frame. */
+static int check_bus_addrs(struct gntdev_mapping *m, struct gntdev_attached *a)
+{
+	const struct gntdev_mode *mode = gntdev_mode();
+	struct sg_dma_page_iter iter;
+	unsigned int i = 0;
+
+	for_each_sgtable_dma_page(&a->sgt, &iter, 0) {
+		if (i == m->refs->count ||
+		    !mode->bus_addr_ok(a->dev, m->pages[i],
+				       sg_page_iter_dma_address(&iter)))
+			return -EOPNOTSUPP;
+		i++;
+	}
+	return i == m->refs->count ? 0 : -EOPNOTSUPP;
+}
+
+static int map_for_device(struct gntdev_mapping *m, struct gntdev_attached *a)
+{
+	unsigned int max = gntdev_mode()->max_segment;
+	unsigned int count = m->refs->count;
+	int ret;
+
+	if (!max)
+		max = max_t(unsigned int, PAGE_SIZE,
+			    ALIGN_DOWN(dma_get_max_seg_size(a->dev),
+				       PAGE_SIZE));
+	ret = sg_alloc_table_from_pages_segment(&a->sgt, m->pages, count, 0,
+						(size_t)count << PAGE_SHIFT,
+						max, GFP_KERNEL);
+	if (ret)
+		return ret;
+	ret = dma_map_sgtable(a->dev, &a->sgt, a->dir, MAP_ATTRS);
+	if (ret)
+		goto free;
+	ret = check_bus_addrs(m, a);
+	if (ret)
+		goto unmap;
+	dma_sync_sgtable_for_device(a->dev, &a->sgt, a->dir);
+	return 0;
+unmap:
+	pr_debug_ratelimited("%s cannot reach the frames of a buffer\n",
+			     dev_name(a->dev));
+	dma_unmap_sgtable(a->dev, &a->sgt, a->dir, MAP_ATTRS);
+free:
+	sg_free_table(&a->sgt);
+	return ret;
+}
+
+static struct sg_table *export_map(struct dma_buf_attachment *attach,
+				   enum dma_data_direction dir)
+{
+	struct gntdev_export *exp = attach->dmabuf->priv;
+	struct gntdev_attached *a;
+	int ret;
+
+	a = kzalloc(sizeof(*a), GFP_KERNEL);
+	if (!a)
+		return ERR_PTR(-ENOMEM);
+	a->dev = attach->dev;
+	a->dir = dir;
+	ret = map_for_device(exp->mapping, a);
+	if (ret) {
+		kfree(a);
+		return ERR_PTR(ret);
+	}
+	mutex_lock(&exp->lock);
+	list_add(&a->link, &exp->attachments);
+	mutex_unlock(&exp->lock);
+	return &a->sgt;
+}
+
+static void export_unmap(struct dma_buf_attachment *attach,
+			 struct sg_table *sgt, enum dma_data_direction dir)
+{
+	struct gntdev_export *exp = attach->dmabuf->priv;
+	struct gntdev_attached *a = container_of(sgt, struct gntdev_attached,
+						 sgt);
+
+	mutex_lock(&exp->lock);
+	list_del(&a->link);
+	mutex_unlock(&exp->lock);
+	dma_unmap_sgtable(a->dev, sgt, a->dir, 0);
+	sg_free_table(sgt);
+	kfree(a);
+}
+
+static int export_begin_cpu_access(struct dma_buf *dmabuf,
+				   enum dma_data_direction dir)
+{
+	struct gntdev_export *exp = dmabuf->priv;
+	struct gntdev_attached *a;
+
+	mutex_lock(&exp->lock);
+	list_for_each_entry(a, &exp->attachments, link)
+		dma_sync_sgtable_for_cpu(a->dev, &a->sgt, dir);
+	mutex_unlock(&exp->lock);
+	return 0;
+}
+
+static int export_end_cpu_access(struct dma_buf *dmabuf,
+				 enum dma_data_direction dir)
+{
+	struct gntdev_export *exp = dmabuf->priv;
+	struct gntdev_attached *a;
+
+	mutex_lock(&exp->lock);
+	list_for_each_entry(a, &exp->attachments, link)
+		dma_sync_sgtable_for_device(a->dev, &a->sgt, dir);
+	mutex_unlock(&exp->lock);
+	return 0;
+}
+
+static int export_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	struct gntdev_export *exp = dmabuf->priv;
+
+	if (!(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	if (exp->mapping->readonly) {
+		if (vma->vm_flags & VM_WRITE)
+			return -EACCES;
+		vm_flags_clear(vma, VM_MAYWRITE);
+	}
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	return gntdev_mode()->mmap_dmabuf(exp->mapping, vma, vma->vm_pgoff);
+}
+
+static int export_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct gntdev_export *exp = dmabuf->priv;
+
+	return gntdev_mode()->vmap(exp->mapping, map);
+}
+
+static void export_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct gntdev_export *exp = dmabuf->priv;
+
+	gntdev_mode()->vunmap(exp->mapping, map);
+}
+
+static void export_free(struct gntdev_export *exp)
+{
+	mutex_destroy(&exp->lock);
+	gntdev_dmabufs_put(exp->table);
+	kfree(exp);
+}
+
+/* The last grant is unmapped: nothing of the buffer is left but its number. */
+static void export_released(void *owner)
+{
+	struct gntdev_export *exp = owner;
+	struct gntdev_dmabuf_table *table = exp->table;
+
+	mutex_lock(&table->lock);
+	if (exp->published)
+		gntdev_cookie_del(&table->exports, &exp->cookie);
+	WRITE_ONCE(table->wakeups, table->wakeups + 1);
+	wake_up_all(&table->released);
+	mutex_unlock(&table->lock);
+	export_free(exp);
+}
+
+static void export_release(struct dma_buf *dmabuf)
+{
+	struct gntdev_export *exp = dmabuf->priv;
+
+	gntdev_mapping_put(exp->mapping);
+}
+
+const struct dma_buf_ops gntdev_export_ops = {
+	.map_dma_buf = export_map,
+	.unmap_dma_buf = export_unmap,
+	.begin_cpu_access = export_begin_cpu_access,
+	.end_cpu_access = export_end_cpu_access,
+	.mmap = export_mmap,
+	.vmap = export_vmap,
+	.vunmap = export_vunmap,
+	.release = export_release,
+};
+
+/*
+ * The command has no flag for it: grants that cannot be mapped for writing make
+ * a read-only buffer.
+ */
+static struct gntdev_mapping *map_refs(struct gntdev_refs *refs, u32 flags)
+{
+	struct gntdev_mapping *mapping;
+
+	mapping = gntdev_mapping_create(refs, false, flags);
+	if (PTR_ERR_OR_ZERO(mapping) == -EACCES)
+		mapping = gntdev_mapping_create(refs, true, flags);
+	return mapping;
+}
+
+static struct gntdev_export *export_alloc(struct gntdev_dmabuf_table *table,
+					  struct gntdev_refs *refs, u32 flags)
+{
+	struct gntdev_export *exp;
+
+	exp = kzalloc(sizeof(*exp), GFP_KERNEL_ACCOUNT);
+	if (!exp)
+		return ERR_PTR(-ENOMEM);
+	mutex_init(&exp->lock);
+	INIT_LIST_HEAD(&exp->attachments);
+	exp->table = gntdev_dmabufs_get(table);
+	exp->mapping = map_refs(refs, flags);
+	if (IS_ERR(exp->mapping)) {
+		int ret = PTR_ERR(exp->mapping);
+
+		export_free(exp);
+		return ERR_PTR(ret);
+	}
+	exp->mapping->owner = exp;
+	exp->mapping->released = export_released;
+	return exp;
+}
+
+static struct dma_buf *export_create(struct gntdev_dmabuf_table *table,
+				     struct gntdev_refs *refs, u32 flags)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(info);
+	struct gntdev_export *exp;
+	struct dma_buf *dmabuf;
+
+	exp = export_alloc(table, refs, flags);
+	if (IS_ERR(exp))
+		return ERR_CAST(exp);
+	info.ops = &gntdev_export_ops;
+	info.size = (size_t)refs->count << PAGE_SHIFT;
+	info.flags = O_CLOEXEC | (exp->mapping->readonly ? O_RDONLY : O_RDWR);
+	info.priv = exp;
+	dmabuf = dma_buf_export(&info);
+	if (IS_ERR(dmabuf))
+		/* Also ends @exp. */
+		gntdev_mapping_put(exp->mapping);
+	return dmabuf;
+}
+
+static int export_publish(struct gntdev_export *exp, int fd)
+{
+	struct gntdev_dmabuf_table *table = exp->table;
+	int ret;
+
+	mutex_lock(&table->lock);
+	ret = gntdev_cookie_add(table, &table->exports, &exp->cookie, fd);
+	exp->published = !ret;
+	mutex_unlock(&table->lock);
+	return ret;
+}
+
+static struct gntdev_refs *refs_from_user(u32 __user *user, u32 count,
+					  domid_t domid)
+{
+	struct gntdev_refs *refs;
+
+	refs = gntdev_refs_alloc(count);
+	if (!refs)
+		return ERR_PTR(-ENOMEM);
+	refs->domid = domid;
+	if (copy_from_user(refs->ref, user,
+			   array_size(count, sizeof(*user)))) {
+		gntdev_refs_put(refs);
+		return ERR_PTR(-EFAULT);
+	}
+	return refs;
+}
+
+/* Everything that can fail comes before the descriptor becomes visible. */
+static int export_install(struct dma_buf *dmabuf, u32 __user *user_fd)
+{
+	int fd, ret;
+
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	ret = put_user(fd, user_fd);
+	if (!ret)
+		ret = export_publish(dmabuf->priv, fd);
+	if (ret) {
+		put_unused_fd(fd);
+		return ret;
+	}
+	fd_install(fd, dmabuf->file);
+	return 0;
+}
+
+/**
+ * gntdev_ioctl_export - IOCTL_GNTDEV_DMABUF_EXP_FROM_REFS
+ * @file: the open file
+ * @arg: struct ioctl_gntdev_dmabuf_exp_from_refs
+ *
+ * Return: 0 or a negative errno.
+ */
+long gntdev_ioctl_export(struct gntdev_file *file, void __user *arg)
+{
+	struct ioctl_gntdev_dmabuf_exp_from_refs __user *user = arg;
+	struct ioctl_gntdev_dmabuf_exp_from_refs op;
+	struct gntdev_refs *refs;
+	struct dma_buf *dmabuf;
+	int ret;
+
+	if (copy_from_user(&op, user, offsetof(typeof(op), refs)))
+		return -EFAULT;
+	if ((op.flags & ~(GNTDEV_DMA_FLAG_WC | GNTDEV_DMA_FLAG_COHERENT)) ||
+	    op.flags == (GNTDEV_DMA_FLAG_WC | GNTDEV_DMA_FLAG_COHERENT) ||
+	    !gntdev_count_valid(op.count) || !gntdev_domid_valid(op.domid))
+		return -EINVAL;
+	refs = refs_from_user(user->refs, op.count, op.domid);
+	if (IS_ERR(refs))
+		return PTR_ERR(refs);
+	dmabuf = export_create(file->dmabufs, refs, op.flags);
+	gntdev_refs_put(refs);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	ret = export_install(dmabuf, &user->fd);
+	if (ret)
+		dma_buf_put(dmabuf);
+	return ret;
+}
+
+/* Buffers exported later under the same number do not count. */
+static bool all_released(struct gntdev_dmabuf_table *table, u32 fd, u64 seq)
+{
+	struct gntdev_cookie *oldest;
+	bool ret;
+
+	mutex_lock(&table->lock);
+	oldest = xa_load(&table->exports, fd);
+	ret = !oldest || oldest->seq > seq;
+	mutex_unlock(&table->lock);
+	return ret;
+}
+
+/**
+ * gntdev_ioctl_wait_released - IOCTL_GNTDEV_DMABUF_EXP_WAIT_RELEASED
+ * @file: the open file
+ * @arg: struct ioctl_gntdev_dmabuf_exp_wait_released
+ *
+ * Holds no reference to what it waits for. Any number may wait, and each can
+ * be interrupted.
+ *
+ * Return: 0 or a negative errno.
+ */
+long gntdev_ioctl_wait_released(struct gntdev_file *file, void __user *arg)
+{
+	struct gntdev_dmabuf_table *table = file->dmabufs;
+	struct ioctl_gntdev_dmabuf_exp_wait_released op;
+	unsigned int wakeups;
+	long timeout;
+	u64 seq;
+
+	if (copy_from_user(&op, arg, sizeof(op)))
+		return -EFAULT;
+	mutex_lock(&table->lock);
+	seq = xa_load(&table->exports, op.fd) ? table->next_seq : 0;
+	mutex_unlock(&table->lock);
+	if (!seq)
+		return -ENOENT;
+	timeout = msecs_to_jiffies(op.wait_to_ms);
+	for (;;) {
+		wakeups = READ_ONCE(table->wakeups);
+		if (all_released(table, op.fd, seq))
+			return 0;
+		if (!timeout)
+			return -ETIMEDOUT;
+		timeout = wait_event_interruptible_timeout(table->released,
+				READ_ONCE(table->wakeups) != wakeups, timeout);
+		if (timeout < 0)
+			return timeout;
+	}
+}

@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Import: a local dma-buf, granted to another domain.
+ *
+ * The buffer is attached to a device of our own, for which a bus address is the
+ * pseudo-physical address. No exporter's mapping is translated or bounced for
+ * it, so the scatterlist names the very frames of the buffer.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/dma-map-ops.h>
+#include <linux/dma-mapping.h>
+#include <linux/module.h>
+#include <linux/platform_device.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <xen/page.h>
+
+#include "gntdev-dmabuf.h"
+
+/* Grant references taken from the kernel's pool at a time. */
+#define REFS_PER_ALLOC		1024U
+
+static struct platform_device *import_pdev;
+
+/**
+ * struct gntdev_import - an imported dma-buf
+ * @cookie: its number
+ * @dmabuf: the buffer; a reference is held
+ * @attach: attachment of the importing device
+ * @sgt: where the pages are
+ * @domid: who may map them
+ * @left: number of @refs that are not ended yet
+ * @refs: the grants
+ * @retry: ends the grants that the other domain still maps
+ *
+ * Between import and release the table owns it, afterwards @retry.
+ */
+struct gntdev_import {
+	struct gntdev_cookie cookie;
+	struct dma_buf *dmabuf;
+	struct dma_buf_attachment *attach;
+	struct sg_table *sgt;
+	domid_t domid;
+	unsigned int left;
+	grant_ref_t *refs;
+	struct gntdev_retry retry;
+};
+
+static dma_addr_t import_map_page(struct device *dev, struct page *page,
+				  unsigned long offset, size_t size,
+				  enum dma_data_direction dir,
+				  unsigned long attrs)
+{
+	return page_to_phys(page) + offset;
+}
+
+static void import_unmap_page(struct device *dev, dma_addr_t addr, size_t size,
+			      enum dma_data_direction dir, unsigned long attrs)
+{
+}
+
+static int import_map_sg(struct device *dev, struct scatterlist *sgl, int nents,
+			 enum dma_data_direction dir, unsigned long attrs)
+{
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sg(sgl, sg, nents, i) {
+		sg_dma_address(sg) = sg_phys(sg);
+		sg_dma_len(sg) = sg->length;
+	}
+	return nents;
+}
+
+static void import_unmap_sg(struct device *dev, struct scatterlist *sgl,
+			    int nents, enum dma_data_direction dir,
+			    unsigned long attrs)
+{
+}
+
+static const struct dma_map_ops import_dma_ops = {
+	.map_page = import_map_page,
+	.unmap_page = import_unmap_page,
+	.map_sg = import_map_sg,
+	.unmap_sg = import_unmap_sg,
+};
+
+static struct device_dma_parameters import_dma_parms = {
+	.max_segment_size = UINT_MAX,
+	.segment_boundary_mask = ULONG_MAX,
+};
+
+/*
+ * Only whole frames of ordinary memory of this domain may be granted. Part of a
+ * frame would show its rest; what another domain owns is not ours to give.
+ */
+static int range_to_frames(dma_addr_t addr, unsigned int len,
+			   xen_pfn_t *frames)
+{
+	const struct gntdev_mode *mode = gntdev_mode();
+	unsigned int i;
+
+	for (i = 0; i < len >> PAGE_SHIFT; i++) {
+		if (!mode->may_grant(PHYS_PFN(addr) + i)) {
+			pr_debug_ratelimited("no memory of this domain at %pad\n",
+					     &addr);
+			return -EOPNOTSUPP;
+		}
+		frames[i] = pfn_to_gfn(PHYS_PFN(addr) + i);
+	}
+	return 0;
+}
+
+/*
+ * Turn a scatterlist, as mapped for our device, into exactly @count frames.
+ * Only bus addresses are looked at: an exporter may hide its pages.
+ */
+static int sgt_to_frames(struct sg_table *sgt, unsigned int count,
+			 xen_pfn_t *frames)
+{
+	unsigned int done = 0;
+	struct scatterlist *sg;
+	unsigned int i;
+	int ret;
+
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		dma_addr_t addr = sg_dma_address(sg);
+		unsigned int len = sg_dma_len(sg);
+
+		if (!len || !PAGE_ALIGNED(addr) || !PAGE_ALIGNED(len) ||
+		    len >> PAGE_SHIFT > count - done)
+			return -EINVAL;
+		ret = range_to_frames(addr, len, frames + done);
+		if (ret)
+			return ret;
+		done += len >> PAGE_SHIFT;
+	}
+	return done == count ? 0 : -EINVAL;
+}
+
+static int grant_some(struct gntdev_import *imp, const xen_pfn_t *frames,
+		      unsigned int count)
+{
+	grant_ref_t head;
+	unsigned int i;
+	int ref;
+
+	if (gnttab_alloc_grant_references(count, &head))
+		return -ENOSPC;
+	for (i = 0; i < count; i++) {
+		ref = gnttab_claim_grant_reference(&head);
+		gnttab_grant_foreign_access_ref(ref, imp->domid, frames[i], 0);
+		imp->refs[imp->left++] = ref;
+	}
+	return 0;
+}
+
+static int grant_all(struct gntdev_import *imp, unsigned int count)
+{
+	xen_pfn_t *frames;
+	unsigned int i;
+	int ret;
+
+	frames = kvmalloc_array(count, sizeof(*frames), GFP_KERNEL_ACCOUNT);
+	if (!frames)
+		return -ENOMEM;
+	ret = sgt_to_frames(imp->sgt, count, frames);
+	for (i = 0; !ret && i < count; i += REFS_PER_ALLOC) {
+		ret = grant_some(imp, frames + i,
+				 min(count - i, REFS_PER_ALLOC));
+		cond_resched();
+	}
+	kvfree(frames);
+	return ret;
+}
+
+static void import_free(struct gntdev_import *imp)
+{
+	if (imp->sgt)
+		dma_buf_unmap_attachment_unlocked(imp->attach, imp->sgt,
+						  DMA_BIDIRECTIONAL);
+	if (imp->attach)
+		dma_buf_detach(imp->dmabuf, imp->attach);
+	dma_buf_put(imp->dmabuf);
+	kvfree(imp->refs);
+	kfree(imp);
+	module_put(THIS_MODULE);
+}
+
+/*
+ * While the other domain maps one frame, the exporter must keep the buffer, and
+ * so the attachment stays.
+ */
+static void import_end(struct work_struct *work)
+{
+	struct gntdev_import *imp = container_of(to_delayed_work(work),
+						 struct gntdev_import,
+						 retry.work);
+	unsigned int i, left = 0;
+
+	for (i = 0; i < imp->left; i++) {
+		if (!gnttab_try_end_foreign_access(imp->refs[i]))
+			imp->refs[left++] = imp->refs[i];
+		cond_resched();
+	}
+	imp->left = left;
+	if (left)
+		gntdev_retry_queue(&imp->retry);
+	else
+		import_free(imp);
+}
+
+/* The import must not be in a table any more. */
+static void import_release(struct gntdev_import *imp)
+{
+	import_end(&imp->retry.work.work);
+}
+
+static int import_attach(struct gntdev_import *imp)
+{
+	struct dma_buf_attachment *attach;
+	struct sg_table *sgt;
+
+	attach = dma_buf_attach(imp->dmabuf, &import_pdev->dev);
+	if (IS_ERR(attach))
+		return PTR_ERR(attach);
+	imp->attach = attach;
+	sgt = dma_buf_map_attachment_unlocked(attach, DMA_BIDIRECTIONAL);
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt);
+	imp->sgt = sgt;
+	return 0;
+}
+
+/* The other domain will be able to write, so the caller must be. */
+static int import_check(struct dma_buf *dmabuf, unsigned int count)
+{
+	if (!(dmabuf->file->f_mode & FMODE_WRITE))
+		return -EACCES;
+	if (dmabuf->size != (size_t)count << PAGE_SHIFT)
+		return -EINVAL;
+	if (dmabuf->ops == &gntdev_export_ops) {
+		pr_debug_ratelimited("frames of another domain cannot be granted\n");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+/* Takes over the reference to @dmabuf. */
+static struct gntdev_import *import_alloc(struct dma_buf *dmabuf,
+					  unsigned int count, domid_t domid)
+{
+	struct gntdev_import *imp;
+
+	imp = kzalloc(sizeof(*imp), GFP_KERNEL_ACCOUNT);
+	if (!imp) {
+		dma_buf_put(dmabuf);
+		return NULL;
+	}
+	__module_get(THIS_MODULE);
+	imp->dmabuf = dmabuf;
+	imp->domid = domid;
+	gntdev_retry_init(&imp->retry, import_end);
+	imp->refs = kvmalloc_array(count, sizeof(*imp->refs),
+				   GFP_KERNEL_ACCOUNT);
+	if (!imp->refs) {
+		import_free(imp);
+		return NULL;
+	}
+	return imp;
+}
+
+static struct gntdev_import *import_create(u32 fd, unsigned int count,
+					   domid_t domid)
+{
+	struct gntdev_import *imp;
+	struct dma_buf *dmabuf;
+	int ret;
+
+	dmabuf = dma_buf_get(fd);
+	if (IS_ERR(dmabuf))
+		return ERR_CAST(dmabuf);
+	ret = import_check(dmabuf, count);
+	if (ret) {
+		dma_buf_put(dmabuf);
+		return ERR_PTR(ret);
+	}
+	imp = import_alloc(dmabuf, count, domid);
+	if (!imp)
+		return ERR_PTR(-ENOMEM);
+	ret = import_attach(imp);
+	if (!ret)
+		ret = grant_all(imp, count);
+	if (ret) {
+		/* A peer may have guessed a reference and map it already. */
+		import_release(imp);
+		return ERR_PTR(ret);
+	}
+	return imp;
+}
+
+static int import_publish(struct gntdev_dmabuf_table *table,
+			  struct gntdev_import *imp, u32 fd)
+{
+	int ret;
+
+	mutex_lock(&table->lock);
+	ret = gntdev_cookie_add(table, &table->imports, &imp->cookie, fd);
+	mutex_unlock(&table->lock);
+	return ret;
+}
+
+/**
+ * gntdev_ioctl_import - IOCTL_GNTDEV_DMABUF_IMP_TO_REFS
+ * @file: the open file
+ * @arg: struct ioctl_gntdev_dmabuf_imp_to_refs
+ *
+ * Return: 0 or a negative errno.
+ */
+long gntdev_ioctl_import(struct gntdev_file *file, void __user *arg)
+{
+	struct ioctl_gntdev_dmabuf_imp_to_refs __user *user = arg;
+	struct ioctl_gntdev_dmabuf_imp_to_refs op;
+	struct gntdev_import *imp;
+	int ret = 0;
+
+	if (copy_from_user(&op, user, offsetof(typeof(op), refs)))
+		return -EFAULT;
+	if (op.reserved || !gntdev_count_valid(op.count) ||
+	    !gntdev_domid_valid(op.domid))
+		return -EINVAL;
+	imp = import_create(op.fd, op.count, op.domid);
+	if (IS_ERR(imp))
+		return PTR_ERR(imp);
+	if (copy_to_user(user->refs, imp->refs,
+			 array_size(op.count, sizeof(imp->refs[0]))))
+		ret = -EFAULT;
+	if (!ret)
+		ret = import_publish(file->dmabufs, imp, op.fd);
+	if (ret)
+		import_release(imp);
+	return ret;
+}
+
+/* Of several, the one the descriptor refers to now; otherwise the oldest. */
+static struct gntdev_import *pick_import(struct gntdev_dmabuf_table *table,
+					 u32 fd, struct dma_buf *now)
+{
+	struct gntdev_cookie *oldest = xa_load(&table->imports, fd);
+	struct gntdev_cookie *cookie;
+	struct gntdev_import *imp;
+
+	if (!oldest)
+		return NULL;
+	imp = container_of(oldest, struct gntdev_import, cookie);
+	if (imp->dmabuf == now)
+		return imp;
+	list_for_each_entry(cookie, &oldest->same, same) {
+		struct gntdev_import *other =
+			container_of(cookie, struct gntdev_import, cookie);
+
+		if (other->dmabuf == now)
+			return other;
+	}
+	return imp;
+}
+
+/**
+ * gntdev_ioctl_import_release - IOCTL_GNTDEV_DMABUF_IMP_RELEASE
+ * @file: the open file
+ * @arg: struct ioctl_gntdev_dmabuf_imp_release
+ *
+ * Return: 0 or a negative errno.
+ */
+long gntdev_ioctl_import_release(struct gntdev_file *file, void __user *arg)
+{
+	struct gntdev_dmabuf_table *table = file->dmabufs;
+	struct ioctl_gntdev_dmabuf_imp_release op;
+	struct gntdev_import *imp;
+	struct dma_buf *now;
+
+	if (copy_from_user(&op, arg, sizeof(op)))
+		return -EFAULT;
+	if (op.reserved)
+		return -EINVAL;
+	now = dma_buf_get(op.fd);
+	mutex_lock(&table->lock);
+	imp = pick_import(table, op.fd, now);
+	if (imp)
+		gntdev_cookie_del(&table->imports, &imp->cookie);
+	mutex_unlock(&table->lock);
+	if (!IS_ERR(now))
+		dma_buf_put(now);
+	if (!imp)
+		return -ENOENT;
+	import_release(imp);
+	return 0;
+}
+
+static struct gntdev_import *first_import(struct gntdev_dmabuf_table *table,
+					  unsigned long *fd)
+{
+	struct gntdev_cookie *cookie;
+
+	cookie = xa_find(&table->imports, fd, ULONG_MAX, XA_PRESENT);
+	if (!cookie)
+		return NULL;
+	return container_of(cookie, struct gntdev_import, cookie);
+}
+
+/**
+ * gntdev_imports_release - release all imports of a closed file
+ * @table: of the file
+ */
+void gntdev_imports_release(struct gntdev_dmabuf_table *table)
+{
+	struct gntdev_import *imp;
+	unsigned long fd = 0;
+
+	for (;;) {
+		mutex_lock(&table->lock);
+		imp = first_import(table, &fd);
+		if (imp)
+			gntdev_cookie_del(&table->imports, &imp->cookie);
+		mutex_unlock(&table->lock);
+		if (!imp)
+			return;
+		import_release(imp);
+	}
+}
+
+/**
+ * gntdev_import_init - create the device that buffers are attached to
+ *
+ * Return: 0 or a negative errno.
+ */
+int gntdev_import_init(void)
+{
+	struct device *dev;
+	int ret;
+
+	import_pdev = platform_device_alloc("xen-gntdev-import",
+					    PLATFORM_DEVID_NONE);
+	if (!import_pdev)
+		return -ENOMEM;
+	dev = &import_pdev->dev;
+	set_dma_ops(dev, &import_dma_ops);
+	dev->dma_parms = &import_dma_parms;
+	ret = dma_coerce_mask_and_coherent(dev, DMA_BIT_MASK(64));
+	if (!ret)
+		ret = platform_device_add(import_pdev);
+	if (ret)
+		platform_device_put(import_pdev);
+	return ret;
+}
+
+/**
+ * gntdev_import_exit - undo gntdev_import_init()
+ */
+void gntdev_import_exit(void)
+{
+	platform_device_unregister(import_pdev);
+}

@@ -1,0 +1,465 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sets of mapped foreign grants: allocate, map, unmap, life time.
+ *
+ * Per page only what is needed to undo it is kept: the page, the reference and
+ * the handle. Operations are built in batches of a page, in memory from a pool
+ * that cannot run dry, because unmapping must not fail.
+ */
+
+#include <linux/dma-mapping.h>
+#include <linux/mempool.h>
+#include <linux/module.h>
+#include <linux/platform_device.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+
+#include <xen/page.h>
+
+#include "gntdev-common.h"
+
+/* A busy page is looked at again after 1 ms, then ever later up to this. */
+#define RETRY_MAX_JIFFIES	HZ
+
+struct unmap_batch {
+	struct gnttab_unmap_grant_ref op[GNTDEV_BATCH];
+	struct page *page[GNTDEV_BATCH];
+	unsigned int index[GNTDEV_BATCH];
+};
+
+struct map_batch {
+	struct gnttab_map_grant_ref op[GNTDEV_BATCH];
+};
+
+static struct platform_device *dma_pdev;
+static struct workqueue_struct *gntdev_wq;
+static mempool_t *unmap_pool;
+
+/**
+ * gntdev_refs_alloc - allocate a set of grants, to be filled in
+ * @count: number of grants, valid
+ *
+ * Return: the set, owned by the caller, or NULL.
+ */
+struct gntdev_refs *gntdev_refs_alloc(unsigned int count)
+{
+	struct gntdev_refs *refs;
+
+	refs = kvmalloc(struct_size(refs, ref, count), GFP_KERNEL_ACCOUNT);
+	if (!refs)
+		return NULL;
+	kref_init(&refs->kref);
+	refs->count = count;
+	refs->domids = NULL;
+	return refs;
+}
+
+static void refs_free(struct kref *kref)
+{
+	struct gntdev_refs *refs = container_of(kref, struct gntdev_refs, kref);
+
+	kvfree(refs->domids);
+	kvfree(refs);
+}
+
+/**
+ * gntdev_refs_put - drop a reference to a set of grants
+ * @refs: the set
+ */
+void gntdev_refs_put(struct gntdev_refs *refs)
+{
+	kref_put(&refs->kref, refs_free);
+}
+
+/**
+ * gntdev_status_to_errno - what a grant operation's status means to a caller
+ * @status: GNTST_* of Xen's public/grant_table.h
+ *
+ * Xen reports an entry that is not granted, granted to another domain or
+ * granted for reading only as a general error.
+ *
+ * Return: 0 or a negative errno.
+ */
+int gntdev_status_to_errno(s16 status)
+{
+	switch (status) {
+	case GNTST_okay:
+		return 0;
+	case GNTST_general_error:
+	case GNTST_permission_denied:
+	case GNTST_bad_page:
+		return -EACCES;
+	case GNTST_no_device_space:
+	case GNTST_no_space:
+		return -ENOSPC;
+	case GNTST_eagain:
+		return -EAGAIN;
+	default:
+		return -EINVAL;
+	}
+}
+
+static phys_addr_t kernel_address(struct page *page)
+{
+	return (phys_addr_t)(unsigned long)page_address(page);
+}
+
+static int map_batch(struct gntdev_mapping *m, struct gnttab_map_grant_ref *op,
+		     unsigned int first, unsigned int count)
+{
+	u32 flags = gntdev_mode()->map_flags;
+	unsigned int i;
+	int ret, err;
+
+	if (m->readonly)
+		flags |= GNTMAP_readonly;
+	for (i = 0; i < count; i++) {
+		gnttab_set_map_op(&op[i], kernel_address(m->pages[first + i]),
+				  flags, m->refs->ref[first + i],
+				  gntdev_refs_domid(m->refs, first + i));
+		op[i].handle = GNTDEV_NO_HANDLE;
+	}
+	ret = gnttab_map_refs(op, NULL, m->pages + first, count);
+	/* Each element has a result of its own; none speaks for another. */
+	for (i = 0; i < count; i++) {
+		err = gntdev_status_to_errno(op[i].status);
+		if (!err) {
+			m->handles[first + i] = op[i].handle;
+			m->mapped++;
+		} else if (!ret) {
+			ret = err;
+		}
+	}
+	return ret;
+}
+
+static int map_all(struct gntdev_mapping *m)
+{
+	unsigned int count = m->refs->count;
+	struct map_batch *batch;
+	unsigned int i;
+	int ret = 0;
+
+	batch = kmalloc(array_size(min(count, GNTDEV_BATCH),
+				   sizeof(batch->op[0])), GFP_KERNEL);
+	if (!batch)
+		return -ENOMEM;
+	for (i = 0; !ret && i < count; i += GNTDEV_BATCH) {
+		ret = map_batch(m, batch->op, i, min(count - i, GNTDEV_BATCH));
+		cond_resched();
+	}
+	kfree(batch);
+	return ret;
+}
+
+/*
+ * Somebody else's reference to a page (direct I/O, a driver that pinned user
+ * memory) must not outlive the grant behind it.
+ */
+static bool page_is_busy(struct page *page)
+{
+	return page_count(page) > 1;
+}
+
+static unsigned int collect_batch(struct gntdev_mapping *m,
+				  struct unmap_batch *batch, unsigned int *next)
+{
+	u32 flags = gntdev_mode()->map_flags;
+	unsigned int n = 0;
+	struct page *page;
+	unsigned int i;
+
+	for (i = *next; i < m->refs->count && n < GNTDEV_BATCH; i++) {
+		page = m->pages[i];
+		if (m->handles[i] == GNTDEV_NO_HANDLE || page_is_busy(page))
+			continue;
+		gnttab_set_unmap_op(&batch->op[n], kernel_address(page), flags,
+				    m->handles[i]);
+		/* Without its address, Xen would keep the device's mapping. */
+		if (flags & GNTMAP_device_map)
+			batch->op[n].dev_bus_addr =
+				PFN_PHYS(pfn_to_mfn(page_to_pfn(page)));
+		batch->page[n] = page;
+		batch->index[n++] = i;
+	}
+	*next = i;
+	return n;
+}
+
+static void unmap_some(struct gntdev_mapping *m)
+{
+	struct unmap_batch *batch = mempool_alloc(unmap_pool, GFP_KERNEL);
+	unsigned int next = 0;
+	unsigned int i, n;
+
+	while (m->mapped && (n = collect_batch(m, batch, &next))) {
+		gnttab_unmap_refs(batch->op, NULL, batch->page, n);
+		for (i = 0; i < n; i++) {
+			/* Never seen; then the page is lost, not reused. */
+			if (batch->op[i].status != GNTST_okay)
+				continue;
+			m->handles[batch->index[i]] = GNTDEV_NO_HANDLE;
+			m->mapped--;
+		}
+		cond_resched();
+	}
+	mempool_free(batch, unmap_pool);
+}
+
+static void reverse_pages(struct page **pages, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count / 2; i++)
+		swap(pages[i], pages[count - 1 - i]);
+}
+
+static int free_backing(struct gntdev_mapping *m)
+{
+	int ret;
+
+	if (m->dma) {
+		ret = gnttab_dma_buffer_free(m->dma);
+		if (ret)
+			return ret;
+	} else if (m->pages) {
+		/* The allocator hands out the last page first. */
+		reverse_pages(m->pages, m->refs->count);
+		gnttab_free_pages(m->refs->count, m->pages);
+		kvfree(m->pages);
+	}
+	m->dma = NULL;
+	m->pages = NULL;
+	return 0;
+}
+
+/**
+ * gntdev_retry_init - prepare work that may have to be tried several times
+ * @retry: the work
+ * @fn: what to do; calls gntdev_retry_queue() when it could not finish
+ */
+void gntdev_retry_init(struct gntdev_retry *retry, work_func_t fn)
+{
+	INIT_DELAYED_WORK(&retry->work, fn);
+	retry->delay = 1;
+}
+
+/**
+ * gntdev_retry_queue - try again, later than the last time
+ * @retry: the work
+ *
+ * The time between two tries doubles, up to a second.
+ */
+void gntdev_retry_queue(struct gntdev_retry *retry)
+{
+	queue_delayed_work(gntdev_wq, &retry->work, retry->delay);
+	retry->delay = min_t(unsigned long, 2 * retry->delay, RETRY_MAX_JIFFIES);
+}
+
+static void mapping_undo(struct work_struct *work)
+{
+	struct gntdev_mapping *m = container_of(to_delayed_work(work),
+						struct gntdev_mapping,
+						retry.work);
+	void (*released)(void *owner);
+
+	if (m->mapped)
+		unmap_some(m);
+	if (m->mapped) {
+		gntdev_retry_queue(&m->retry);
+		return;
+	}
+	released = m->released;
+	m->released = NULL;
+	if (released)
+		released(m->owner);
+	if (free_backing(m)) {
+		gntdev_retry_queue(&m->retry);
+		return;
+	}
+	gntdev_refs_put(m->refs);
+	kvfree(m->handles);
+	kfree(m);
+	module_put(THIS_MODULE);
+}
+
+static int compare_pages(const void *a, const void *b)
+{
+	unsigned long x = page_to_pfn(*(struct page * const *)a);
+	unsigned long y = page_to_pfn(*(struct page * const *)b);
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * Consecutive pages need no vmap() and, where they are also consecutive on the
+ * bus, few scatterlist entries. Mostly they come in order, up or down.
+ */
+static bool sort_pages(struct page **pages, unsigned int count)
+{
+	unsigned int up = 1, down = 1, i;
+
+	for (i = 1; i < count; i++) {
+		up += page_to_pfn(pages[i]) == page_to_pfn(pages[i - 1]) + 1;
+		down += page_to_pfn(pages[i]) + 1 == page_to_pfn(pages[i - 1]);
+	}
+	if (up == count)
+		return true;
+	if (down == count) {
+		reverse_pages(pages, count);
+		return true;
+	}
+	sort(pages, count, sizeof(*pages), compare_pages, NULL);
+	return page_to_pfn(pages[count - 1]) - page_to_pfn(pages[0]) ==
+	       count - 1;
+}
+
+static int alloc_dma_backing(struct gntdev_mapping *m, bool coherent)
+{
+	struct gnttab_dma_buffer *buf;
+
+	buf = gnttab_dma_buffer_alloc(&dma_pdev->dev, m->refs->count, coherent);
+	if (IS_ERR(buf))
+		return PTR_ERR(buf);
+	m->dma = buf;
+	m->pages = buf->pages;
+	return gnttab_dma_buffer_vacate(buf);
+}
+
+static int alloc_backing(struct gntdev_mapping *m, u32 dma_flags)
+{
+	unsigned int count = m->refs->count;
+	struct page **pages;
+	int ret;
+
+	if (dma_flags)
+		return alloc_dma_backing(m,
+					 dma_flags & GNTDEV_DMA_FLAG_COHERENT);
+	pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL_ACCOUNT);
+	if (!pages)
+		return -ENOMEM;
+	ret = gnttab_alloc_pages(count, pages);
+	if (ret) {
+		kvfree(pages);
+		return ret;
+	}
+	m->pages = pages;
+	return 0;
+}
+
+/**
+ * gntdev_mapping_create - map a set of grants at kernel addresses
+ * @refs: the grants; the mapping takes a reference of its own
+ * @readonly: map for reading only
+ * @dma_flags: 0, GNTDEV_DMA_FLAG_WC or GNTDEV_DMA_FLAG_COHERENT
+ *
+ * All of the grants are mapped or none is. May sleep, but does not wait for
+ * another domain.
+ *
+ * Return: the mapping, owned by the caller, or an ERR_PTR(): -ENOMEM, or what
+ * gntdev_status_to_errno() makes of the first grant that was refused.
+ */
+struct gntdev_mapping *gntdev_mapping_create(struct gntdev_refs *refs,
+					     bool readonly, u32 dma_flags)
+{
+	size_t handles_size = array_size(refs->count, sizeof(grant_handle_t));
+	struct gntdev_mapping *m;
+	int ret;
+
+	m = kzalloc(sizeof(*m), GFP_KERNEL_ACCOUNT);
+	if (!m)
+		return ERR_PTR(-ENOMEM);
+	m->handles = kvmalloc(handles_size, GFP_KERNEL_ACCOUNT);
+	if (!m->handles) {
+		kfree(m);
+		return ERR_PTR(-ENOMEM);
+	}
+	memset(m->handles, 0xff, handles_size);
+	kref_init(&m->kref);
+	gntdev_retry_init(&m->retry, mapping_undo);
+	kref_get(&refs->kref);
+	m->refs = refs;
+	m->readonly = readonly;
+	__module_get(THIS_MODULE);
+
+	ret = alloc_backing(m, dma_flags);
+	if (!ret) {
+		m->consecutive = sort_pages(m->pages, refs->count);
+		ret = map_all(m);
+	}
+	if (ret) {
+		gntdev_mapping_put(m);
+		return ERR_PTR(ret);
+	}
+	return m;
+}
+
+/**
+ * gntdev_mapping_get - take a reference to a mapping
+ * @m: mapping that the caller already has a reference to
+ */
+void gntdev_mapping_get(struct gntdev_mapping *m)
+{
+	kref_get(&m->kref);
+}
+
+static void mapping_last_put(struct kref *kref)
+{
+	struct gntdev_mapping *m = container_of(kref, struct gntdev_mapping,
+						kref);
+
+	mapping_undo(&m->retry.work.work);
+}
+
+/**
+ * gntdev_mapping_put - drop a reference to a mapping
+ * @m: the mapping
+ *
+ * The last reference unmaps the grants. It may sleep, but not until somebody
+ * drops a reference to a page: such pages are unmapped in the background.
+ */
+void gntdev_mapping_put(struct gntdev_mapping *m)
+{
+	kref_put(&m->kref, mapping_last_put);
+}
+
+/**
+ * gntdev_map_init - get ready to map grants
+ *
+ * Return: 0 or a negative errno.
+ */
+int gntdev_map_init(void)
+{
+	const struct platform_device_info info = {
+		.name = "xen-gntdev",
+		.id = PLATFORM_DEVID_NONE,
+		.dma_mask = DMA_BIT_MASK(64),
+	};
+
+	unmap_pool = mempool_create_kmalloc_pool(2, sizeof(struct unmap_batch));
+	if (!unmap_pool)
+		return -ENOMEM;
+	gntdev_wq = alloc_workqueue("xen-gntdev", WQ_UNBOUND, 0);
+	if (!gntdev_wq)
+		goto destroy_pool;
+	dma_pdev = platform_device_register_full(&info);
+	if (!IS_ERR(dma_pdev))
+		return 0;
+	destroy_workqueue(gntdev_wq);
+destroy_pool:
+	mempool_destroy(unmap_pool);
+	return gntdev_wq ? PTR_ERR(dma_pdev) : -ENOMEM;
+}
+
+/**
+ * gntdev_map_exit - undo gntdev_map_init()
+ *
+ * Every unfinished piece of work holds a reference to the module; what may
+ * still run here is the return from the last of them.
+ */
+void gntdev_map_exit(void)
+{
+	destroy_workqueue(gntdev_wq);
+	platform_device_unregister(dma_pdev);
+	mempool_destroy(unmap_pool);
+}

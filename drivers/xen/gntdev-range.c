@@ -1,0 +1,488 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Ranges of grants named for mmap(): MAP, UNMAP, GET_OFFSET, SET_UNMAP_NOTIFY.
+ *
+ * A range gets the lowest free number; the number, shifted, is its index. The
+ * number is taken before anything else, shows nothing until the range is
+ * whole, and is free again only when the last mmap() of the range is gone.
+ */
+
+#include <linux/compat.h>
+#include <linux/fs.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <xen/events.h>
+
+#include "gntdev-common.h"
+
+/* Pages between two indices: no range is longer. */
+#define RANGE_SHIFT		20
+#define RANGE_MASK		((1UL << RANGE_SHIFT) - 1)
+
+/* References copied from user space at a time. */
+#define REFS_PER_COPY		64U
+
+static struct gntdev_map *map_get(struct gntdev_map *map)
+{
+	kref_get(&map->kref);
+	return map;
+}
+
+static void map_free(struct kref *kref)
+{
+	struct gntdev_map *map = container_of(kref, struct gntdev_map, kref);
+
+	xa_erase(&map->file->maps, map->id);
+	gntdev_refs_put(map->refs);
+	mutex_destroy(&map->lock);
+	kfree(map);
+}
+
+static void map_put(struct gntdev_map *map)
+{
+	kref_put(&map->kref, map_free);
+}
+
+/* Find the range that covers a page offset; the caller gets a reference. */
+static struct gntdev_map *map_find(struct gntdev_file *file, u64 page)
+{
+	u64 id = page >> RANGE_SHIFT;
+	struct gntdev_map *map = NULL;
+
+	if (id > U32_MAX)
+		return NULL;
+	xa_lock(&file->maps);
+	map = xa_load(&file->maps, id);
+	if (map && (page & RANGE_MASK) < map->refs->count)
+		map_get(map);
+	else
+		map = NULL;
+	xa_unlock(&file->maps);
+	return map;
+}
+
+static u64 map_index(const struct gntdev_map *map)
+{
+	return (u64)map->id << (RANGE_SHIFT + PAGE_SHIFT);
+}
+
+/*
+ * Keep one domain for all references; only a set of several domains needs a
+ * list.
+ */
+static int set_domid(struct gntdev_refs *refs, unsigned int i, domid_t domid)
+{
+	unsigned int j;
+
+	if (i == 0)
+		refs->domid = domid;
+	if (!refs->domids && domid == refs->domid)
+		return 0;
+	if (!refs->domids) {
+		refs->domids = kvmalloc_array(refs->count, sizeof(domid_t),
+					      GFP_KERNEL_ACCOUNT);
+		if (!refs->domids)
+			return -ENOMEM;
+		for (j = 0; j < i; j++)
+			refs->domids[j] = refs->domid;
+	}
+	refs->domids[i] = domid;
+	return 0;
+}
+
+static int fill_refs(struct gntdev_refs *refs,
+		     struct ioctl_gntdev_grant_ref __user *user)
+{
+	struct ioctl_gntdev_grant_ref buf[REFS_PER_COPY];
+	unsigned int i, j, n;
+	int ret;
+
+	for (i = 0; i < refs->count; i += n) {
+		n = min(refs->count - i, REFS_PER_COPY);
+		if (copy_from_user(buf, user + i, n * sizeof(buf[0])))
+			return -EFAULT;
+		for (j = 0; j < n; j++) {
+			if (!gntdev_domid_valid(buf[j].domid))
+				return -EINVAL;
+			ret = set_domid(refs, i + j, buf[j].domid);
+			if (ret)
+				return ret;
+			refs->ref[i + j] = buf[j].ref;
+		}
+	}
+	return 0;
+}
+
+static struct gntdev_refs *refs_from_user(struct ioctl_gntdev_grant_ref __user *user,
+					  u32 count)
+{
+	struct gntdev_refs *refs;
+	int ret;
+
+	refs = gntdev_refs_alloc(count);
+	if (!refs)
+		return ERR_PTR(-ENOMEM);
+	ret = fill_refs(refs, user);
+	if (ret) {
+		gntdev_refs_put(refs);
+		return ERR_PTR(ret);
+	}
+	return refs;
+}
+
+/* The offset of mmap() has 32 bits of pages in a 32-bit program. */
+static int reserve_id(struct gntdev_map *map)
+{
+	u32 max = in_compat_syscall() || BITS_PER_LONG == 32 ?
+		  U32_MAX >> RANGE_SHIFT :
+		  LLONG_MAX >> (RANGE_SHIFT + PAGE_SHIFT);
+	int ret;
+
+	ret = xa_alloc(&map->file->maps, &map->id, NULL, XA_LIMIT(0, max),
+		       GFP_KERNEL_ACCOUNT);
+	return ret == -EBUSY ? -ENOMEM : ret;
+}
+
+static struct gntdev_map *map_alloc(struct gntdev_file *file,
+				    struct gntdev_refs *refs)
+{
+	struct gntdev_map *map;
+	int ret;
+
+	map = kzalloc(sizeof(*map), GFP_KERNEL_ACCOUNT);
+	if (!map)
+		return ERR_PTR(-ENOMEM);
+	map->file = file;
+	ret = reserve_id(map);
+	if (ret) {
+		kfree(map);
+		return ERR_PTR(ret);
+	}
+	kref_init(&map->kref);
+	mutex_init(&map->lock);
+	map->refs = refs;
+	return map;
+}
+
+/**
+ * gntdev_ioctl_map - IOCTL_GNTDEV_MAP_GRANT_REF
+ * @file: the open file
+ * @arg: struct ioctl_gntdev_map_grant_ref
+ *
+ * Return: 0 or a negative errno.
+ */
+long gntdev_ioctl_map(struct gntdev_file *file, void __user *arg)
+{
+	struct ioctl_gntdev_map_grant_ref __user *user = arg;
+	struct gntdev_refs *refs;
+	struct gntdev_map *map;
+	u32 count;
+
+	if (get_user(count, &user->count))
+		return -EFAULT;
+	if (!gntdev_count_valid(count) || count > RANGE_MASK + 1)
+		return -EINVAL;
+	refs = refs_from_user(user->refs, count);
+	if (IS_ERR(refs))
+		return PTR_ERR(refs);
+	map = map_alloc(file, refs);
+	if (IS_ERR(map)) {
+		gntdev_refs_put(refs);
+		return PTR_ERR(map);
+	}
+	if (put_user(map_index(map), &user->index)) {
+		map_put(map);
+		return -EFAULT;
+	}
+	/* The entry exists, so this needs no memory. */
+	xa_store(&file->maps, map->id, map, GFP_KERNEL_ACCOUNT);
+	return 0;
+}
+
+/* Tell the peer, after the byte is cleared and the grants are unmapped. */
+static void send_event(void *owner)
+{
+	evtchn_port_t port = (uintptr_t)owner;
+
+	notify_remote_via_evtchn(port);
+	evtchn_put(port);
+}
+
+/*
+ * The byte is cleared while the grants are still mapped; the event follows
+ * when they are not. A range that was never mapped has nothing to clear.
+ */
+static void do_notify(struct gntdev_map *map, struct gntdev_mapping *mapping)
+{
+	struct gntdev_notify notify = map->notify;
+	char *page;
+
+	map->notify.action = 0;
+	if ((notify.action & UNMAP_NOTIFY_CLEAR_BYTE) && mapping &&
+	    !mapping->readonly) {
+		page = page_address(mapping->pages[notify.byte >> PAGE_SHIFT]);
+		WRITE_ONCE(page[offset_in_page(notify.byte)], 0);
+	}
+	if (!(notify.action & UNMAP_NOTIFY_SEND_EVENT))
+		return;
+	if (mapping) {
+		mapping->owner = (void *)(uintptr_t)notify.port;
+		mapping->released = send_event;
+	} else {
+		send_event((void *)(uintptr_t)notify.port);
+	}
+}
+
+static void map_munmapped(struct gntdev_map *map)
+{
+	struct gntdev_mapping *mapping = NULL;
+
+	mutex_lock(&map->lock);
+	if (--map->mmaps == 0) {
+		mapping = map->mapping;
+		map->mapping = NULL;
+		do_notify(map, mapping);
+	}
+	mutex_unlock(&map->lock);
+	if (mapping)
+		gntdev_mapping_put(mapping);
+}
+
+/* The name goes; a range that is mmapped notifies when that goes too. */
+static void map_unname(struct gntdev_map *map)
+{
+	mutex_lock(&map->lock);
+	if (!map->mapping)
+		do_notify(map, NULL);
+	mutex_unlock(&map->lock);
+	map_put(map);
+}
+
+/**
+ * gntdev_ioctl_unmap - IOCTL_GNTDEV_UNMAP_GRANT_REF
+ * @file: the open file
+ * @arg: struct ioctl_gntdev_unmap_grant_ref
+ *
+ * Return: 0 or a negative errno.
+ */
+long gntdev_ioctl_unmap(struct gntdev_file *file, void __user *arg)
+{
+	struct ioctl_gntdev_unmap_grant_ref op;
+	struct gntdev_map *map;
+	u64 id;
+
+	if (copy_from_user(&op, arg, sizeof(op)))
+		return -EFAULT;
+	id = op.index >> (RANGE_SHIFT + PAGE_SHIFT);
+	if (id > U32_MAX)
+		return -ENOENT;
+	xa_lock(&file->maps);
+	map = xa_load(&file->maps, id);
+	if (map && map_index(map) == op.index && map->refs->count == op.count)
+		/* Replacing an entry needs no memory. */
+		__xa_store(&file->maps, id, XA_ZERO_ENTRY, 0);
+	else
+		map = NULL;
+	xa_unlock(&file->maps);
+	if (!map)
+		return -ENOENT;
+	map_unname(map);
+	return 0;
+}
+
+/**
+ * gntdev_ioctl_get_offset - IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR
+ * @file: the open file; the address may belong to another one
+ * @arg: struct ioctl_gntdev_get_offset_for_vaddr
+ *
+ * Return: 0 or a negative errno.
+ */
+long gntdev_ioctl_get_offset(struct gntdev_file *file, void __user *arg)
+{
+	struct ioctl_gntdev_get_offset_for_vaddr op;
+	struct vm_area_struct *vma;
+	struct gntdev_vma *gv;
+	int ret = -EINVAL;
+
+	if (copy_from_user(&op, arg, sizeof(op)))
+		return -EFAULT;
+	mmap_read_lock(current->mm);
+	vma = vma_lookup(current->mm, op.vaddr);
+	if (vma && vma->vm_file && vma->vm_file->f_op == &gntdev_fops) {
+		gv = vma->vm_private_data;
+		op.offset = map_index(gv->map);
+		op.count = gv->map->refs->count;
+		ret = 0;
+	}
+	mmap_read_unlock(current->mm);
+	if (!ret && copy_to_user(arg, &op, sizeof(op)))
+		ret = -EFAULT;
+	return ret;
+}
+
+static int set_notify(struct gntdev_map *map, const struct gntdev_notify *new,
+		      struct gntdev_notify *old)
+{
+	int ret = 0;
+
+	mutex_lock(&map->lock);
+	if ((new->action & UNMAP_NOTIFY_CLEAR_BYTE) && map->mapping &&
+	    map->mapping->readonly) {
+		ret = -EINVAL;
+	} else {
+		*old = map->notify;
+		map->notify = *new;
+	}
+	mutex_unlock(&map->lock);
+	return ret;
+}
+
+/**
+ * gntdev_ioctl_notify - IOCTL_GNTDEV_SET_UNMAP_NOTIFY
+ * @file: the open file
+ * @arg: struct ioctl_gntdev_unmap_notify
+ *
+ * Return: 0 or a negative errno.
+ */
+long gntdev_ioctl_notify(struct gntdev_file *file, void __user *arg)
+{
+	struct ioctl_gntdev_unmap_notify op;
+	struct gntdev_notify new, old = {};
+	struct gntdev_map *map;
+	int ret;
+
+	if (copy_from_user(&op, arg, sizeof(op)))
+		return -EFAULT;
+	if (op.action & ~(UNMAP_NOTIFY_CLEAR_BYTE | UNMAP_NOTIFY_SEND_EVENT))
+		return -EINVAL;
+	map = map_find(file, op.index >> PAGE_SHIFT);
+	if (!map)
+		return -ENOENT;
+	new.action = op.action;
+	new.port = op.event_channel_port;
+	new.byte = op.index - map_index(map);
+	/* The port must not be closed, and reused, before the event is sent. */
+	if ((new.action & UNMAP_NOTIFY_SEND_EVENT) && evtchn_get(new.port)) {
+		ret = -EINVAL;
+		goto out;
+	}
+	ret = set_notify(map, &new, &old);
+	if (ret)
+		old = new;
+	if (old.action & UNMAP_NOTIFY_SEND_EVENT)
+		evtchn_put(old.port);
+out:
+	map_put(map);
+	return ret;
+}
+
+/**
+ * gntdev_vma_init - start one mmap()
+ * @gv: to be filled in
+ * @mapping: what is mapped; a reference is taken
+ */
+void gntdev_vma_init(struct gntdev_vma *gv, struct gntdev_mapping *mapping)
+{
+	refcount_set(&gv->users, 1);
+	gntdev_mapping_get(mapping);
+	gv->mapping = mapping;
+	gv->map = NULL;
+}
+
+/**
+ * gntdev_vma_fini - end one mmap()
+ * @gv: whose last VMA is gone
+ */
+void gntdev_vma_fini(struct gntdev_vma *gv)
+{
+	gntdev_mapping_put(gv->mapping);
+	if (gv->map) {
+		map_munmapped(gv->map);
+		map_put(gv->map);
+	}
+}
+
+static int mmap_range(struct gntdev_map *map, struct vm_area_struct *vma)
+{
+	const struct gntdev_mode *mode = gntdev_mode();
+	bool readonly = !(vma->vm_flags & VM_WRITE);
+	struct gntdev_mapping *mapping = map->mapping;
+	struct gntdev_vma *gv;
+
+	if (mapping && mode->mmap_once)
+		return -EBUSY;
+	if (mapping && mapping->readonly && !readonly)
+		return -EACCES;
+	if (!mapping) {
+		mapping = gntdev_mapping_create(map->refs, readonly, 0);
+		if (IS_ERR(mapping))
+			return PTR_ERR(mapping);
+	}
+	/* What is mapped for reading must not become writable later. */
+	if (mapping->readonly || !(vma->vm_flags & VM_SHARED))
+		vm_flags_clear(vma, VM_MAYWRITE);
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_MIXEDMAP);
+	gv = mode->mmap(mapping, vma);
+	if (IS_ERR(gv)) {
+		if (!map->mapping)
+			gntdev_mapping_put(mapping);
+		return PTR_ERR(gv);
+	}
+	gv->map = map_get(map);
+	map->mapping = mapping;
+	map->mmaps++;
+	return 0;
+}
+
+/**
+ * gntdev_mmap - map a range into user space
+ * @filp: the open file
+ * @vma: new VMA; its offset is the index, its length that of the range
+ *
+ * Context: mmap_lock is held for writing.
+ * Return: 0 or a negative errno.
+ */
+int gntdev_mmap(struct file *filp, struct vm_area_struct *vma)
+{
+	struct gntdev_file *file = filp->private_data;
+	struct gntdev_map *map;
+	int ret = -EINVAL;
+
+	if ((vma->vm_flags & VM_WRITE) && !(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	map = map_find(file, vma->vm_pgoff);
+	if (!map)
+		return -EINVAL;
+	if (map_index(map) >> PAGE_SHIFT == vma->vm_pgoff &&
+	    map->refs->count == vma_pages(vma)) {
+		mutex_lock(&map->lock);
+		ret = mmap_range(map, vma);
+		mutex_unlock(&map->lock);
+	}
+	map_put(map);
+	return ret;
+}
+
+/**
+ * gntdev_ranges_init - prepare a new open file
+ * @file: the open file
+ */
+void gntdev_ranges_init(struct gntdev_file *file)
+{
+	xa_init_flags(&file->maps, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
+}
+
+/**
+ * gntdev_ranges_release - forget all ranges of an open file
+ * @file: the open file, which nothing uses any more
+ */
+void gntdev_ranges_release(struct gntdev_file *file)
+{
+	struct gntdev_map *map;
+	unsigned long id;
+
+	xa_for_each(&file->maps, id, map)
+		map_unname(map);
+	xa_destroy(&file->maps);
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /dev/xen/gntdev: memory that other Xen domains grant, for user space.
+ */
+
+#include <linux/compat.h>
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include <xen/xen.h>
+
+#include "gntdev-common.h"
+
+static unsigned int limit = 64 * 1024;
+module_param(limit, uint, 0644);
+MODULE_PARM_DESC(limit,
+		 "Maximum number of grants that may be mapped by one mapping request");
+
+/**
+ * gntdev_count_valid - whether a request may have so many grants
+ * @count: number of grants
+ */
+bool gntdev_count_valid(u32 count)
+{
+	return count && count <= READ_ONCE(limit);
+}
+
+/**
+ * struct gntdev_ioctl - one command
+ * @cmd: its number
+ * @compat_cmd: its number in a 32-bit program, if another
+ * @handler: does it; gets the user's pointer
+ */
+struct gntdev_ioctl {
+	unsigned int cmd;
+	unsigned int compat_cmd;
+	long (*handler)(struct gntdev_file *file, void __user *arg);
+};
+
+/* Two pointer-sized members: half as long in a 32-bit program. */
+#define COMPAT_GRANT_COPY	_IOC(_IOC_NONE, 'G', 8, 2 * sizeof(compat_uptr_t))
+
+#define GNTDEV_IOCTL(_cmd, _handler) \
+	[_IOC_NR(_cmd)] = { .cmd = _cmd, .compat_cmd = _cmd, \
+			    .handler = _handler }
+
+static const struct gntdev_ioctl gntdev_ioctls[] = {
+	GNTDEV_IOCTL(IOCTL_GNTDEV_MAP_GRANT_REF, gntdev_ioctl_map),
+	GNTDEV_IOCTL(IOCTL_GNTDEV_UNMAP_GRANT_REF, gntdev_ioctl_unmap),
+	GNTDEV_IOCTL(IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR,
+		     gntdev_ioctl_get_offset),
+	GNTDEV_IOCTL(IOCTL_GNTDEV_SET_UNMAP_NOTIFY, gntdev_ioctl_notify),
+	[_IOC_NR(IOCTL_GNTDEV_GRANT_COPY)] = {
+		.cmd = IOCTL_GNTDEV_GRANT_COPY,
+		.compat_cmd = COMPAT_GRANT_COPY,
+		.handler = gntdev_ioctl_copy,
+	},
+	GNTDEV_IOCTL(IOCTL_GNTDEV_DMABUF_EXP_FROM_REFS, gntdev_ioctl_export),
+	GNTDEV_IOCTL(IOCTL_GNTDEV_DMABUF_EXP_WAIT_RELEASED,
+		     gntdev_ioctl_wait_released),
+	GNTDEV_IOCTL(IOCTL_GNTDEV_DMABUF_IMP_TO_REFS, gntdev_ioctl_import),
+	GNTDEV_IOCTL(IOCTL_GNTDEV_DMABUF_IMP_RELEASE,
+		     gntdev_ioctl_import_release),
+};
+
+static long gntdev_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+{
+	const struct gntdev_ioctl *entry;
+
+	if (_IOC_NR(cmd) >= ARRAY_SIZE(gntdev_ioctls))
+		return -ENOTTY;
+	entry = &gntdev_ioctls[_IOC_NR(cmd)];
+	if (!entry->handler || entry->cmd != cmd)
+		return -ENOTTY;
+	return entry->handler(filp->private_data, (void __user *)arg);
+}
+
+static long gntdev_compat_ioctl(struct file *filp, unsigned int cmd,
+				unsigned long arg)
+{
+	if (_IOC_NR(cmd) >= ARRAY_SIZE(gntdev_ioctls) ||
+	    gntdev_ioctls[_IOC_NR(cmd)].compat_cmd != cmd)
+		return -ENOTTY;
+	return gntdev_ioctl(filp, gntdev_ioctls[_IOC_NR(cmd)].cmd,
+			    (unsigned long)compat_ptr(arg));
+}
+
+static int gntdev_open(struct inode *inode, struct file *filp)
+{
+	struct gntdev_file *file;
+	int ret;
+
+	file = kzalloc(sizeof(*file), GFP_KERNEL_ACCOUNT);
+	if (!file)
+		return -ENOMEM;
+	ret = gntdev_dmabufs_init(file);
+	if (ret) {
+		kfree(file);
+		return ret;
+	}
+	gntdev_ranges_init(file);
+	filp->private_data = file;
+	return 0;
+}
+
+static int gntdev_release(struct inode *inode, struct file *filp)
+{
+	struct gntdev_file *file = filp->private_data;
+
+	gntdev_dmabufs_release(file);
+	gntdev_ranges_release(file);
+	kfree(file);
+	return 0;
+}
+
+const struct file_operations gntdev_fops = {
+	.owner = THIS_MODULE,
+	.open = gntdev_open,
+	.release = gntdev_release,
+	.mmap = gntdev_mmap,
+	.unlocked_ioctl = gntdev_ioctl,
+	.compat_ioctl = gntdev_compat_ioctl,
+};
+
+static struct miscdevice gntdev_miscdev = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "xen/gntdev",
+	.fops = &gntdev_fops,
+};
+
+static int __init gntdev_init(void)
+{
+	int ret;
+
+	if (!xen_domain())
+		return -ENODEV;
+	ret = gntdev_map_init();
+	if (ret)
+		return ret;
+	ret = gntdev_dmabuf_init();
+	if (ret)
+		goto exit_map;
+	ret = misc_register(&gntdev_miscdev);
+	if (!ret)
+		return 0;
+	gntdev_dmabuf_exit();
+exit_map:
+	gntdev_map_exit();
+	return ret;
+}
+module_init(gntdev_init);
+
+static void __exit gntdev_exit(void)
+{
+	misc_deregister(&gntdev_miscdev);
+	gntdev_dmabuf_exit();
+	gntdev_map_exit();
+}
+module_exit(gntdev_exit);
+
+MODULE_DESCRIPTION("Grants of other Xen domains for user space");
+MODULE_LICENSE("GPL");

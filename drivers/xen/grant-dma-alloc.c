@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DMA-able buffers to map grants on.
+ *
+ * Memory comes from the DMA API, so that it has the cache attributes and the
+ * addresses a device wants. Its frames are given back to the hypervisor, and
+ * the holes they leave take grants. It is allocated page by page: once grants
+ * are mapped, the machine frames are scattered anyway, and the DMA API takes
+ * nothing back whose frames were consecutive and are no more.
+ */
+
+#include <linux/dma-mapping.h>
+#include <linux/export.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include <asm/xen/hypercall.h>
+#include <xen/grant-dma-alloc.h>
+#include <xen/grant_table.h>
+#include <xen/mem-reservation.h>
+#include <xen/xen.h>
+
+#define FRAMES_PER_CALL		128U
+
+/*
+ * Only from the kernel's address: on its bus, the device may see the page
+ * anywhere.
+ */
+static struct page *vaddr_to_page(void *vaddr)
+{
+	return is_vmalloc_addr(vaddr) ? vmalloc_to_page(vaddr) :
+					virt_to_page(vaddr);
+}
+
+static void free_memory(struct gnttab_dma_buffer *buf)
+{
+	unsigned int i;
+
+	for (i = 0; i < buf->nr_pages; i++)
+		dma_free_attrs(buf->dev, PAGE_SIZE, buf->mem[i].vaddr,
+			       buf->mem[i].dma, buf->attrs);
+	kvfree(buf->pages);
+	kvfree(buf);
+}
+
+/**
+ * gnttab_dma_buffer_alloc - allocate DMA memory for grants
+ * @dev: device to allocate for
+ * @nr_pages: pages of the kernel
+ * @coherent: coherent memory; otherwise write-combined
+ *
+ * May sleep. The pages are ordinary memory until gnttab_dma_buffer_vacate().
+ *
+ * Return: the buffer, to be given back with gnttab_dma_buffer_free(), or
+ * ERR_PTR(-ENOMEM).
+ */
+struct gnttab_dma_buffer *gnttab_dma_buffer_alloc(struct device *dev,
+						  unsigned int nr_pages,
+						  bool coherent)
+{
+	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN;
+	struct gnttab_dma_buffer *buf;
+	struct gnttab_dma_page *mem;
+
+	buf = kvzalloc(struct_size(buf, mem, nr_pages), GFP_KERNEL_ACCOUNT);
+	if (!buf)
+		return ERR_PTR(-ENOMEM);
+	buf->dev = dev;
+	buf->attrs = coherent ? 0 : DMA_ATTR_WRITE_COMBINE;
+	buf->pages = kvmalloc_array(nr_pages, sizeof(*buf->pages),
+				    GFP_KERNEL_ACCOUNT);
+	while (buf->pages && buf->nr_pages < nr_pages) {
+		mem = &buf->mem[buf->nr_pages];
+		mem->vaddr = dma_alloc_attrs(dev, PAGE_SIZE, &mem->dma, gfp,
+					     buf->attrs);
+		if (!mem->vaddr)
+			break;
+		buf->pages[buf->nr_pages++] = vaddr_to_page(mem->vaddr);
+	}
+	if (!buf->pages || buf->nr_pages < nr_pages) {
+		free_memory(buf);
+		return ERR_PTR(-ENOMEM);
+	}
+	return buf;
+}
+EXPORT_SYMBOL_GPL(gnttab_dma_buffer_alloc);
+
+/*
+ * The linear mapping of a PV domain changes without the kernel's knowledge;
+ * a CPU that still knows the old frame would miss the grant mapped there.
+ */
+static int flush_translations(void)
+{
+	struct mmuext_op op = { .cmd = MMUEXT_TLB_FLUSH_ALL };
+
+	if (!xen_pv_domain())
+		return 0;
+	return HYPERVISOR_mmuext_op(&op, 1, NULL, DOMID_SELF);
+}
+
+static int vacate_some(struct gnttab_dma_buffer *buf, xen_pfn_t *frames,
+		       unsigned int count)
+{
+	struct page **pages = buf->pages + buf->hole_end;
+	unsigned int i, done;
+	int ret;
+
+	for (i = 0; i < count; i++) {
+		xenmem_reservation_scrub_page(pages[i]);
+		frames[i] = xen_page_to_gfn(pages[i]);
+	}
+	xenmem_reservation_va_mapping_reset(count, pages);
+	ret = flush_translations();
+	if (!ret)
+		ret = xenmem_reservation_decrease(count, frames);
+	done = ret < 0 ? 0 : ret;
+	xenmem_reservation_va_mapping_update(count - done, pages + done,
+					     frames + done);
+	buf->hole_end += done;
+	if (ret < 0)
+		return ret;
+	return done == count ? 0 : -ENOMEM;
+}
+
+static int populate_some(struct gnttab_dma_buffer *buf, xen_pfn_t *frames,
+			 unsigned int count)
+{
+	struct page **pages = buf->pages + buf->hole_start;
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < count; i++)
+		frames[i] = page_to_xen_pfn(pages[i]);
+	ret = xenmem_reservation_increase(count, frames);
+	if (ret <= 0)
+		return -ENOMEM;
+	xenmem_reservation_va_mapping_update(ret, pages, frames);
+	buf->hole_start += ret;
+	return 0;
+}
+
+/**
+ * gnttab_dma_buffer_vacate - make room for grants
+ * @buf: buffer with all its frames
+ *
+ * May sleep. The frames of the buffer go back to the hypervisor. Nobody may
+ * have learned of the pages yet.
+ *
+ * Return: 0, or a negative errno; then gnttab_dma_buffer_free() is due.
+ */
+int gnttab_dma_buffer_vacate(struct gnttab_dma_buffer *buf)
+{
+	xen_pfn_t *frames;
+	int ret;
+
+	frames = kmalloc_array(min(buf->nr_pages, FRAMES_PER_CALL),
+			       sizeof(*frames), GFP_KERNEL);
+	if (!frames)
+		return -ENOMEM;
+	ret = gnttab_pages_set_private(buf->nr_pages, buf->pages);
+	while (!ret && buf->hole_end < buf->nr_pages)
+		ret = vacate_some(buf, frames, min(buf->nr_pages - buf->hole_end,
+						   FRAMES_PER_CALL));
+	kfree(frames);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(gnttab_dma_buffer_vacate);
+
+/**
+ * gnttab_dma_buffer_free - fill the holes again and give the memory back
+ * @buf: buffer; no grant is mapped on it and nobody can reach its pages
+ *
+ * May sleep. Not one page goes back to the DMA API before all have a frame.
+ *
+ * Return: 0, and @buf is gone; or -ENOMEM when the hypervisor has no frames to
+ * lend at present: then the caller still owns @buf and has to try again later.
+ */
+int gnttab_dma_buffer_free(struct gnttab_dma_buffer *buf)
+{
+	xen_pfn_t frames[32];
+	unsigned int count;
+	int ret;
+
+	while (buf->hole_start < buf->hole_end) {
+		count = min_t(unsigned int, buf->hole_end - buf->hole_start,
+			      ARRAY_SIZE(frames));
+		ret = populate_some(buf, frames, count);
+		if (ret)
+			return ret;
+	}
+	gnttab_pages_clear_private(buf->nr_pages, buf->pages);
+	free_memory(buf);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(gnttab_dma_buffer_free);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Frames of memory taken from, and given back to, the hypervisor.
+ */
+#ifndef _XEN_MEM_RESERVATION_H
+#define _XEN_MEM_RESERVATION_H
+
+#include <linux/highmem.h>
+#include <linux/types.h>
+
+#include <xen/features.h>
+#include <xen/page.h>
+
+/* Parameter xen_scrub_pages= of the kernel: clear pages before they leave. */
+extern bool xen_scrub_pages;
+
+/**
+ * xenmem_reservation_scrub_page - clear a page that is about to be given away
+ * @page: page of this domain
+ *
+ * Whoever gets the frame next must not read what was in it.
+ */
+static inline void xenmem_reservation_scrub_page(struct page *page)
+{
+	if (xen_scrub_pages)
+		clear_highpage(page);
+}
+
+int xenmem_reservation_increase(int count, xen_pfn_t *frames);
+int xenmem_reservation_decrease(int count, xen_pfn_t *frames);
+
+#ifdef CONFIG_XEN_HAVE_PVMMU
+void __xenmem_reservation_va_mapping_update(unsigned long count,
+					    struct page **pages,
+					    xen_pfn_t *frames);
+void __xenmem_reservation_va_mapping_reset(unsigned long count,
+					   struct page **pages);
+#else
+static inline void __xenmem_reservation_va_mapping_update(unsigned long count,
+							  struct page **pages,
+							  xen_pfn_t *frames) {}
+static inline void __xenmem_reservation_va_mapping_reset(unsigned long count,
+							 struct page **pages) {}
+#endif
+
+/**
+ * xenmem_reservation_va_mapping_update - connect pages with their new frames
+ * @count: number of pages
+ * @pages: the pages
+ * @frames: machine frames, as xenmem_reservation_increase() returned them
+ *
+ * In a PV domain the pages appear in the kernel's linear mapping again;
+ * elsewhere the hypervisor did it all.
+ */
+static inline void xenmem_reservation_va_mapping_update(unsigned long count,
+							struct page **pages,
+							xen_pfn_t *frames)
+{
+	if (!xen_feature(XENFEAT_auto_translated_physmap))
+		__xenmem_reservation_va_mapping_update(count, pages, frames);
+}
+
+/**
+ * xenmem_reservation_va_mapping_reset - disconnect pages from their frames
+ * @count: number of pages
+ * @pages: the pages; read the frames with xen_page_to_gfn() before
+ *
+ * In a PV domain the pages leave the kernel's linear mapping. Translations
+ * that a CPU still caches are the caller's to flush.
+ */
+static inline void xenmem_reservation_va_mapping_reset(unsigned long count,
+						       struct page **pages)
+{
+	if (!xen_feature(XENFEAT_auto_translated_physmap))
+		__xenmem_reservation_va_mapping_reset(count, pages);
+}
+
+#endif /* _XEN_MEM_RESERVATION_H */
