@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Install what the build and the rig need on a Debian host.
+# Install what the build and the rig need on a Debian host, and the packages
+# named as arguments.
 
 # shellcheck source=rig-lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/rig-lib.sh"
@@ -14,6 +15,7 @@ PACKAGES=(
 	libdrm-dev libpng-dev libxen-dev
 	qemu-system-x86 seabios ipxe-qemu
 	codespell shellcheck sparse
+	"$@"
 )
 
 missing()

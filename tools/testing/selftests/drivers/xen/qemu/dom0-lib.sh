@@ -13,8 +13,11 @@
 
 # shellcheck source=init-common.sh
 . /rig/init-common.sh
+# shellcheck source=/dev/null
+. /rig/env
 
 GATES_DIR=/tmp/gates
+GUEST_LOG=/var/log/xen/guest-domu.log
 RIG_GRANT_LIMIT=${RIG_GRANT_LIMIT:-30}
 
 # Kernel messages that no program may cause, whatever it does.
@@ -27,18 +30,55 @@ GATE_KERNEL_BAD="$GATE_KERNEL_BAD|hung task|blocked for more than|soft lockup|rc
 GATE_KERNEL_BAD="$GATE_KERNEL_BAD|swiotlb buffer is full|sleeping function called"
 GATE_KERNEL_BAD="$GATE_KERNEL_BAD|scheduling while atomic|leaked|Call Trace:"
 
-# What Xen may say because a test asked for it. The tests name references that
-# were never granted, that are out of the table, revoked, read-only or for
-# another domain; Xen logs every such refusal and does nothing else. Lines not
-# listed here fail the gate, among them all from mm.c ("Attempt to implicitly
-# unmap", "Bad L1 flags", "Error getting mfn", ...): these mean that page
-# tables were changed behind Xen's back.
-GATE_XEN_ALLOWED='grant_table\.c:[0-9]+:d[0-9]+(v[0-9]+)? '
-GATE_XEN_ALLOWED="$GATE_XEN_ALLOWED(Bad flags|Bad ref|Bad grant reference|Bad domid"
-GATE_XEN_ALLOWED="$GATE_XEN_ALLOWED|Could not find domain|Could not pin"
-GATE_XEN_ALLOWED="$GATE_XEN_ALLOWED|Attempt to write-access a r/o"
-GATE_XEN_ALLOWED="$GATE_XEN_ALLOWED|only allow(s|ed)? (read|r/o)"
-GATE_XEN_ALLOWED="$GATE_XEN_ALLOWED|copy (source|dest) out of bounds)"
+domu_is_up()
+{
+	[ "$(xenstore-read "/local/domain/$DOMU/data/rig-state" \
+		2>/dev/null)" = up ]
+}
+
+domu_is_heard()
+{
+	grep -q 'domU: .* is up' "$GUEST_LOG"
+}
+
+domu_died()
+{
+	echo "# $1"
+	sed 's/^/# /' /tmp/xl-create.log
+	tail -n 40 "$GUEST_LOG" 2>/dev/null | sed 's/^/# domU: /'
+	return 1
+}
+
+# Start the domU and wait for its init; $DOMU is its number from then on.
+domu_start()
+{
+	xl create /rig/domu.cfg >/tmp/xl-create.log 2>&1 || {
+		domu_died "xl create failed"
+		return 1
+	}
+	DOMU=$(xl domid domu)
+	export DOMU
+	xenstore-write "/local/domain/$DOMU/data" ""
+	xenstore-chmod "/local/domain/$DOMU/data" "n$DOMU"
+	wait_until "$RIG_DOMU_LIMIT" domu_is_up || {
+		domu_died "the domU's init says nothing in xenstore"
+		return 1
+	}
+	wait_until 20 domu_is_heard ||
+		domu_died "the console of the domU does not arrive"
+}
+
+# A program may end the domU; the next one gets a new one.
+domu_ensure()
+{
+	[ "$RIG_DOMU" = 1 ] || return 0
+	if domu_is_up && DOMU=$(xl domid domu 2>/dev/null); then
+		export DOMU
+		return 0
+	fi
+	xl destroy domu 2>/dev/null
+	domu_start
+}
 
 # Active entries of all grant tables: "granter reference mapper frame pins".
 gate_active_grants()
@@ -117,8 +157,21 @@ gate_log()
 	return 1
 }
 
+# With slub_debug the allocator notices a write after free only when it next
+# touches the object; make it look at all of them now.
+slub_validate()
+{
+	local f
+
+	grep -q slub_debug /proc/cmdline || return 0
+	for f in /sys/kernel/slab/*/validate; do
+		[ -h "${f%/validate}" ] || echo 1 >"$f"
+	done 2>/dev/null
+}
+
 gate_kernel()
 {
+	slub_validate
 	dmesg -c >"$GATES_DIR/kernel"
 	cat "$GATES_DIR/kernel" >>/tmp/dmesg.all
 	gate_log "$1" "$GATES_DIR/kernel" "kernel log is clean" \
@@ -128,22 +181,22 @@ gate_kernel()
 # The guest's console, as far as it has grown since the last look.
 gate_domu()
 {
-	local log=/var/log/xen/guest-domu.log
-
-	[ -e "$log" ] || return 0
-	tail -c "+$(($(cat "$GATES_DIR/domu-seen") + 1))" "$log" \
+	[ -e "$GUEST_LOG" ] || return 0
+	tail -c "+$(($(cat "$GATES_DIR/domu-seen") + 1))" "$GUEST_LOG" \
 		>"$GATES_DIR/domu"
-	wc -c <"$log" >"$GATES_DIR/domu-seen"
+	wc -c <"$GUEST_LOG" >"$GATES_DIR/domu-seen"
 	gate_log "$1" "$GATES_DIR/domu" "the guest's kernel log is clean" \
 		"$GATE_KERNEL_BAD"
 }
 
+# Xen has nothing to say while programs run. Debian's hypervisor is a release
+# build, which does not log that it refuses a reference (what tests provoke all
+# the time), so there is no list of allowed lines: each line is one too many,
+# be it of page tables changed behind Xen's back or of a domain that crashed.
 gate_xen()
 {
-	grep '^(XEN)' "$GATES_DIR/xen" |
-		grep -vE "$GATE_XEN_ALLOWED" >"$GATES_DIR/xen-bad"
 	cat "$GATES_DIR/xen" >>/tmp/xen.all
-	gate_log "$1" "$GATES_DIR/xen-bad" "Xen's console is clean" .
+	gate_log "$1" "$GATES_DIR/xen" "Xen's console is clean" '^\(XEN\)'
 }
 
 # Look at the state before a program.
@@ -198,6 +251,7 @@ run_program()
 	local name=$1 limit=$2 start status
 
 	shift 2
+	domu_ensure || gate_report "not ok" "$name" "the guest starts again"
 	gates_arm
 	echo "RIG-BEGIN $name"
 	start=$(cut -d. -f1 /proc/uptime)
@@ -240,7 +294,8 @@ control_held_grant()
 	holder=$!
 	exec 3>/tmp/holder.in
 	wait_until 20 holder_is_ready || sed 's/^/# /' /tmp/holder.out
-	RIG_GRANT_LIMIT=1 control_gate "a grant left mapped" \
+	GUEST_LOG=/var/log/xen/guest-domu.log
+RIG_GRANT_LIMIT=1 control_gate "a grant left mapped" \
 		"still mapped: 0 \[0x[0-9a-f]*\] 0 " gate_grants x
 	exec 3>&-
 	wait "$holder"

@@ -129,7 +129,7 @@ fetch_headers()
 	}
 }
 
-# checkpatch, kernel-doc and the kselftest headers.
+# checkpatch, kernel-doc with its Sphinx part, and the kselftest headers.
 fetch_source()
 {
 	local tree=$RIG_CACHE/source-$RIG_SERIES top=linux-source-$RIG_SERIES
@@ -142,7 +142,7 @@ fetch_source()
 	tar -xJf "$RIG_CACHE/source-$RIG_SERIES.deb/usr/src/$top.tar.xz" \
 		-C "$tree.new" --strip-components=1 --no-same-owner \
 		"${REPLACED[@]}" \
-		"$top/scripts" "$top/.clang-format" "$top/MAINTAINERS" \
+		"$top/scripts" "$top/Documentation/sphinx" \
 		"$top/tools/testing/selftests/kselftest" \
 		"$top/tools/testing/selftests/kselftest.h" \
 		"$top/tools/testing/selftests/kselftest_harness.h" \

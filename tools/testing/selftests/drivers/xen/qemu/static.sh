@@ -65,6 +65,7 @@ static_checkpatch()
 	static_checkpatch_files -f "${kernel[@]}" || rc=1
 	static_checkpatch_files --ignore FLEXIBLE_ARRAY -f "$uapi" || rc=1
 	static_checkpatch_files --ignore CAMELCASE -f "${user[@]}" || rc=1
+	rm -f -- .checkpatch-camelcase.git.*
 	return "$rc"
 }
 
@@ -75,6 +76,11 @@ static_kernel_doc()
 	mapfile -t files < <(static_files 'drivers/*.[ch]' 'include/*.h')
 	cd "$RIG_TOP" || return
 	"$SRC/scripts/kernel-doc" -none -Wall -Werror "${files[@]}"
+}
+
+static_docs()
+{
+	static_silent 'WARNING' "$RIG_DIR/docs.sh"
 }
 
 static_codespell()

@@ -21,7 +21,7 @@ SKIPPED=0
 # point NAME COMMAND...: a counted check; its output is shown when it fails.
 point()
 {
-	local name=$1 log=$LOGS/${1//[^a-z0-9]/-}.log
+	local name=$1 log=$LOGS/${1//[^a-zA-Z0-9]/-}.log
 
 	shift
 	if ("$@") >"$log" 2>&1; then
@@ -40,6 +40,7 @@ static_checks()
 	point "sparse" static_sparse
 	point "checkpatch --strict" static_checkpatch
 	point "kernel-doc" static_kernel_doc
+	point "documentation" static_docs
 	point "codespell" static_codespell
 	point "shellcheck" static_shellcheck
 	point "build of the programs" static_user_space
@@ -70,6 +71,8 @@ boot_steps()
 
 	shift
 	echo '. /rig/dom0-lib.sh'
+	# Importers of dma-bufs: one that needs vmap(), one that does not.
+	echo 'modprobe -a cirrus vgem'
 	echo 'gates_control'
 	for p in "$@"; do
 		echo "run_program $p $limit ./$p || exit"
@@ -137,6 +140,7 @@ boots()
 	limit=$(test_limit)
 	BOOT_FILTER=count_report
 	BOOT_DOMU=1
+	BOOT_DISPLAY=1
 	BOOT_LIMIT=1500
 	BOOT_ADD=("$(test_folder "${PROGRAMS[@]}"):/rig/tests"
 		"$out/qemu/hold-grant")
