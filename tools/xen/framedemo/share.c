@@ -38,20 +38,16 @@ static int keep_id(struct shared_frame *frame, int id)
 static int import_to_device(struct parties *p, struct shared_frame *frame,
 			    const struct frame_geometry *geo)
 {
-	int dmabuf;
 	int ret;
 
 	ret = step("exporting the guest's references as a dma-buf",
 		   gntdev_exp_from_refs(p->gntdev, 0, peer_domid(p->peer),
-					frame->refs, frame->pages, &dmabuf));
+					frame->refs, frame->pages,
+					&frame->dmabuf));
 	if (ret)
 		return ret;
-	frame->dmabuf = dmabuf;
-	ret = step("importing the dma-buf into the KMS device",
-		   kms_import(&p->kms, dmabuf, geo, &frame->buf));
-	/* From here on the device is what keeps it. */
-	close(dmabuf);
-	return ret;
+	return step("importing the dma-buf into the KMS device",
+		    kms_import(&p->kms, frame->dmabuf, geo, &frame->buf));
 }
 
 static int export_make(struct parties *p, uint32_t width, uint32_t height,
@@ -76,9 +72,15 @@ static int export_undo(struct parties *p, struct shared_frame *frame)
 	int ret = 0;
 
 	kms_free(&p->kms, &frame->buf);
-	if (frame->dmabuf >= 0)
+	/*
+	 * The descriptor was kept open until now, so that no two buffers have
+	 * the same number: a wait is for all that share one.
+	 */
+	if (frame->dmabuf >= 0) {
+		close(frame->dmabuf);
 		ret = gntdev_exp_wait_released(p->gntdev, frame->dmabuf,
 					       RELEASE_TIMEOUT_MS);
+	}
 	/* No such buffer: it was released before the call. */
 	ret = step("waiting for the export's release",
 		   ret == -ENOENT ? 0 : ret);
