@@ -16,11 +16,14 @@ RIG	:= $(SELF)/qemu/rig.sh
 SHADOW	:= $(O)/module
 KO	:= $(SHADOW)/drivers/xen/xen-gntdev.ko
 
-# The kernel to build for: the running one when its headers are installed,
-# else the stock kernel that the rig boots, fetched on demand.
+# The kernel to build for: on a Xen host the running one when its headers are
+# installed, else the stock kernel that the rig boots, fetched on demand.
 RUNNING	:= /lib/modules/$(shell uname -r)/build
-KDIR	?= $(if $(wildcard $(RUNNING)/.config),$(RUNNING),$(shell $(RIG) headers))
-KVER	 = $(shell $(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)
+ON_XEN	:= $(filter xen,$(shell cat /sys/hypervisor/type 2>/dev/null))
+ifneq ($(and $(ON_XEN),$(wildcard $(RUNNING)/.config)),)
+KDIR	?= $(RUNNING)
+endif
+KDIR	?= $(shell $(RIG) headers)
 W	?= 1
 
 .PHONY: all modules test run docs install clean help FORCE
@@ -50,10 +53,14 @@ run:
 docs:
 	@$(SELF)/qemu/docs.sh
 
-install: $(KO)
+# What "make" built, for the kernel that it was built for: no rule to build it
+# here, as this runs as root.
+install:
+	@test -e $(KO) || { echo 'run "make" first' >&2; exit 1; }
+	kver=$$(modinfo -F vermagic $(KO) | cut -d' ' -f1) && \
 	install -D -m 644 $(KO) \
-		$(DESTDIR)/lib/modules/$(KVER)/updates/xen-gntdev.ko
-	depmod -b $(DESTDIR)/ $(KVER)
+		$(DESTDIR)/lib/modules/$$kver/updates/xen-gntdev.ko && \
+	depmod -b $(DESTDIR)/ $$kver
 
 clean:
 	rm -rf -- $(O)
@@ -64,7 +71,7 @@ help:
 	@echo 'make test       static checks and all tests on real Xen in QEMU'
 	@echo 'make run        show frames of a guest without a copy, and back'
 	@echo 'make docs       check and build the documentation'
-	@echo 'make install    install the module for KVER and run depmod'
+	@echo 'make install    install the module for the kernel it was built for'
 	@echo 'make clean      remove $(O)'
 	@echo ''
 	@echo 'KDIR=  headers of the kernel to build for'

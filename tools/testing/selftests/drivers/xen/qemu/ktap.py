@@ -21,6 +21,7 @@ DIRECTIVE = re.compile(r"#\s*(SKIP|XFAIL|TODO)\b", re.IGNORECASE)
 BEGIN = re.compile(r"^RIG-BEGIN (\S+)")
 END = re.compile(r"^RIG-RESULT (\S+) (\d+) (\d+)")
 GATE = re.compile(r"^RIG-GATE (ok|not ok) (.*)$")
+NOISE = re.compile(r"^#\s+(RUN|OK)\s|^# (Starting|Totals|PASSED|FAILED)")
 FATAL = re.compile(r"^RIG-(FAIL|STUCK) (.*)$")
 EXIT_SKIP = 4
 
@@ -111,7 +112,7 @@ class Report:
                 self.program.plan = None
         elif self.program and (m := RESULT.match(line)):
             self.result(m[1] == "ok", m[3])
-        elif line.startswith("#"):
+        elif line.startswith("#") and not NOISE.match(line):
             self.say(line)
 
     def finish(self):

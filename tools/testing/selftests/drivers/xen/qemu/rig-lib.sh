@@ -11,6 +11,8 @@ set -euo pipefail
 export LC_ALL=C
 # Variables of the make that started the script are not for those it starts.
 unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
+# The module tools are not in the path of an ordinary user.
+PATH=$PATH:/usr/sbin:/sbin
 
 RIG_DIR=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 RIG_TOP=$(cd -- "$RIG_DIR/../../../../../.." && pwd)

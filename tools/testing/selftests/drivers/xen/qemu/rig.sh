@@ -85,8 +85,8 @@ cmd_run()
 	fi
 	cmd_fetch xen kernel
 	abi=$(rig_abi)
-	boot_prepare "$abi" "$steps"
 	rig_lock
+	boot_prepare "$abi" "$steps"
 	rig_say "booting (logs: $BOOT_LOG)"
 	boot_start
 	boot_finish

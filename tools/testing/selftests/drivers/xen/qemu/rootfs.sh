@@ -8,7 +8,7 @@
 
 # Loaded by the init scripts or by tests; dependencies come by themselves.
 ROOTFS_MODULES_DOM0="xen-privcmd xen-evtchn xen-gntalloc xen-gntdev xenfs
-	cirrus vgem"
+	cirrus vgem brd"
 ROOTFS_MODULES_DOMU="xen-evtchn xen-gntalloc xen-gntdev xenfs
 	drm_xen_front vgem"
 
