@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * DMABUF_EXP_FROM_REFS: granted frames as a dma-buf. Waiting for the end of
- * one is the subject of wait.c.
+ * one is the subject of dmabuf-wait.c.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
