@@ -6,6 +6,8 @@
 #define _XEN_GNTDEV_COMPAT_H
 
 /* A module has no parameters on the kernel's command line. */
-#define core_param(name, var, type, perm) static_assert(1)
+#ifdef MODULE
+#define core_param(...) static_assert(1)
+#endif
 
 #endif /* _XEN_GNTDEV_COMPAT_H */

@@ -154,7 +154,7 @@ struct gntdev_map {
 	struct gntdev_file *file;
 	u32 id;
 	struct gntdev_refs *refs;
-	struct mutex lock;
+	struct mutex lock;	/* outside of user memory accesses */
 	struct gntdev_mapping *mapping;
 	unsigned int mmaps;
 	struct gntdev_notify notify;

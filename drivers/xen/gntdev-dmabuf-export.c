@@ -31,7 +31,7 @@ struct gntdev_export {
 	struct gntdev_dmabuf_table *table;
 	struct gntdev_cookie cookie;
 	bool published;
-	struct mutex lock;
+	struct mutex lock;	/* of the attachments */
 	struct list_head attachments;
 };
 
@@ -166,7 +166,8 @@ static int export_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	struct gntdev_export *exp = dmabuf->priv;
 
-	if (!(vma->vm_flags & VM_SHARED))
+	/* Without the right to write, a shared mapping is only VM_MAYSHARE. */
+	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 	if (exp->mapping->readonly) {
 		if (vma->vm_flags & VM_WRITE)
@@ -384,6 +385,26 @@ static bool all_released(struct gntdev_dmabuf_table *table, u32 fd, u64 seq)
 	return ret;
 }
 
+/* The state is looked at between two sleeps, because that takes a mutex. */
+static long wait_released(struct gntdev_dmabuf_table *table, u32 fd, u64 seq,
+			  long timeout)
+{
+	unsigned int *wakeups = &table->wakeups;
+	unsigned int seen;
+
+	do {
+		seen = READ_ONCE(*wakeups);
+		if (all_released(table, fd, seq))
+			return 0;
+		if (!timeout)
+			return -ETIMEDOUT;
+		timeout = wait_event_interruptible_timeout(table->released,
+							   READ_ONCE(*wakeups) != seen,
+							   timeout);
+	} while (timeout >= 0);
+	return timeout;
+}
+
 /**
  * gntdev_ioctl_wait_released - IOCTL_GNTDEV_DMABUF_EXP_WAIT_RELEASED
  * @file: the open file
@@ -398,8 +419,6 @@ long gntdev_ioctl_wait_released(struct gntdev_file *file, void __user *arg)
 {
 	struct gntdev_dmabuf_table *table = file->dmabufs;
 	struct ioctl_gntdev_dmabuf_exp_wait_released op;
-	unsigned int wakeups;
-	long timeout;
 	u64 seq;
 
 	if (copy_from_user(&op, arg, sizeof(op)))
@@ -409,16 +428,6 @@ long gntdev_ioctl_wait_released(struct gntdev_file *file, void __user *arg)
 	mutex_unlock(&table->lock);
 	if (!seq)
 		return -ENOENT;
-	timeout = msecs_to_jiffies(op.wait_to_ms);
-	for (;;) {
-		wakeups = READ_ONCE(table->wakeups);
-		if (all_released(table, op.fd, seq))
-			return 0;
-		if (!timeout)
-			return -ETIMEDOUT;
-		timeout = wait_event_interruptible_timeout(table->released,
-				READ_ONCE(table->wakeups) != wakeups, timeout);
-		if (timeout < 0)
-			return timeout;
-	}
+	return wait_released(table, op.fd, seq,
+			     msecs_to_jiffies(op.wait_to_ms));
 }

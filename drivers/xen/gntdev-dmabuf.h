@@ -38,7 +38,7 @@ struct gntdev_cookie {
  */
 struct gntdev_dmabuf_table {
 	struct kref kref;
-	struct mutex lock;
+	struct mutex lock;	/* of both sets of cookies */
 	struct xarray exports;
 	struct xarray imports;
 	u64 next_seq;

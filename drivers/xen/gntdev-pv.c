@@ -39,8 +39,7 @@
  * struct gntdev_pv_vma - one mmap() in a PV domain
  * @base: what all modes have
  * @notifier: tells when page table entries are about to change
- * @lock: protects what follows; taken in @notifier, so nothing is allocated
- *	under it
+ * @lock: protects what follows; taken in @notifier
  * @start: first address
  * @first: page of the mapping that is shown there
  * @count: number of pages
@@ -52,7 +51,7 @@
 struct gntdev_pv_vma {
 	struct gntdev_vma base;
 	struct mmu_interval_notifier notifier;
-	struct mutex lock;
+	struct mutex lock;	/* nothing is allocated under it */
 	unsigned long start;
 	unsigned long first;
 	unsigned long count;
@@ -101,12 +100,21 @@ static u64 pte_machine_addr(const struct gntdev_pv_vma *pv, unsigned long page)
 	       pte_index(addr) * sizeof(pte_t);
 }
 
-/* Hand operations to the hypervisor; each has a status of its own. */
+/*
+ * Hand operations to the hypervisor. The result of each is its status, which is
+ * not GNTST_okay before; the call itself has nothing to add.
+ */
 static void grant_op(unsigned int cmd, void *ops, unsigned int count)
 {
-	/* Fails as a whole only for a bad address of the array. */
-	if (count && HYPERVISOR_grant_table_op(cmd, ops, count))
-		BUG();
+	if (count)
+		HYPERVISOR_grant_table_op(cmd, ops, count);
+}
+
+static void set_unmap_op(struct gnttab_unmap_grant_ref *op, u64 pte,
+			 grant_handle_t handle)
+{
+	gnttab_set_unmap_op(op, pte, GNTMAP_contains_pte, handle);
+	op->status = GNTST_general_error;
 }
 
 /* Undo the entries of some pages; those that are not written do not matter. */
@@ -118,9 +126,8 @@ static void undo_batch(struct gntdev_pv_vma *pv, unsigned long first,
 
 	for (i = first; i < end; i++)
 		if (pv->handles[i] != GNTDEV_NO_HANDLE)
-			gnttab_set_unmap_op(&pv->unmap_op[n++],
-					    pte_machine_addr(pv, i),
-					    GNTMAP_USER_PTE, pv->handles[i]);
+			set_unmap_op(&pv->unmap_op[n++],
+				     pte_machine_addr(pv, i), pv->handles[i]);
 	grant_op(GNTTABOP_unmap_grant_ref, pv->unmap_op, n);
 	for (i = first, n = 0; i < end; i++) {
 		if (pv->handles[i] == GNTDEV_NO_HANDLE)
@@ -487,8 +494,7 @@ static void vmap_undo(struct gntdev_pv_vmap *v, struct gntdev_mapping *mapping)
 
 	for (i = 0; i < mapping->refs->count; i++) {
 		if (v->handles[i] != GNTDEV_NO_HANDLE)
-			gnttab_set_unmap_op(&op[n++], vmap_pte(v, i),
-					    GNTMAP_contains_pte, v->handles[i]);
+			set_unmap_op(&op[n++], vmap_pte(v, i), v->handles[i]);
 		if (n < VMAP_BATCH && i + 1 < mapping->refs->count)
 			continue;
 		grant_op(GNTTABOP_unmap_grant_ref, op, n);

@@ -414,6 +414,8 @@ static int mmap_range(struct gntdev_map *map, struct vm_area_struct *vma)
 		return -EBUSY;
 	if (mapping && mapping->readonly && !readonly)
 		return -EACCES;
+	if (readonly && (map->notify.action & UNMAP_NOTIFY_CLEAR_BYTE))
+		return -EINVAL;
 	if (!mapping) {
 		mapping = gntdev_mapping_create(map->refs, readonly, 0);
 		if (IS_ERR(mapping))

@@ -7,6 +7,7 @@
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 
 #include <xen/xen.h>
@@ -21,6 +22,8 @@ MODULE_PARM_DESC(limit,
 /**
  * gntdev_count_valid - whether a request may have so many grants
  * @count: number of grants
+ *
+ * Return: true if it is neither 0 nor above the module's parameter "limit".
  */
 bool gntdev_count_valid(u32 count)
 {
@@ -30,7 +33,7 @@ bool gntdev_count_valid(u32 count)
 /**
  * struct gntdev_ioctl - one command
  * @cmd: its number
- * @compat_cmd: its number in a 32-bit program, if another
+ * @compat_cmd: its number in a 32-bit program, if another one
  * @handler: does it; gets the user's pointer
  */
 struct gntdev_ioctl {
@@ -39,40 +42,65 @@ struct gntdev_ioctl {
 	long (*handler)(struct gntdev_file *file, void __user *arg);
 };
 
-/* Two pointer-sized members: half as long in a 32-bit program. */
+/* Two members with the size of a pointer. */
 #define COMPAT_GRANT_COPY	_IOC(_IOC_NONE, 'G', 8, 2 * sizeof(compat_uptr_t))
 
-#define GNTDEV_IOCTL(_cmd, _handler) \
-	[_IOC_NR(_cmd)] = { .cmd = _cmd, .compat_cmd = _cmd, \
-			    .handler = _handler }
-
 static const struct gntdev_ioctl gntdev_ioctls[] = {
-	GNTDEV_IOCTL(IOCTL_GNTDEV_MAP_GRANT_REF, gntdev_ioctl_map),
-	GNTDEV_IOCTL(IOCTL_GNTDEV_UNMAP_GRANT_REF, gntdev_ioctl_unmap),
-	GNTDEV_IOCTL(IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR,
-		     gntdev_ioctl_get_offset),
-	GNTDEV_IOCTL(IOCTL_GNTDEV_SET_UNMAP_NOTIFY, gntdev_ioctl_notify),
-	[_IOC_NR(IOCTL_GNTDEV_GRANT_COPY)] = {
+	[0] = {
+		.cmd = IOCTL_GNTDEV_MAP_GRANT_REF,
+		.handler = gntdev_ioctl_map,
+	},
+	[1] = {
+		.cmd = IOCTL_GNTDEV_UNMAP_GRANT_REF,
+		.handler = gntdev_ioctl_unmap,
+	},
+	[2] = {
+		.cmd = IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR,
+		.handler = gntdev_ioctl_get_offset,
+	},
+	[7] = {
+		.cmd = IOCTL_GNTDEV_SET_UNMAP_NOTIFY,
+		.handler = gntdev_ioctl_notify,
+	},
+	[8] = {
 		.cmd = IOCTL_GNTDEV_GRANT_COPY,
 		.compat_cmd = COMPAT_GRANT_COPY,
 		.handler = gntdev_ioctl_copy,
 	},
-	GNTDEV_IOCTL(IOCTL_GNTDEV_DMABUF_EXP_FROM_REFS, gntdev_ioctl_export),
-	GNTDEV_IOCTL(IOCTL_GNTDEV_DMABUF_EXP_WAIT_RELEASED,
-		     gntdev_ioctl_wait_released),
-	GNTDEV_IOCTL(IOCTL_GNTDEV_DMABUF_IMP_TO_REFS, gntdev_ioctl_import),
-	GNTDEV_IOCTL(IOCTL_GNTDEV_DMABUF_IMP_RELEASE,
-		     gntdev_ioctl_import_release),
+	[9] = {
+		.cmd = IOCTL_GNTDEV_DMABUF_EXP_FROM_REFS,
+		.handler = gntdev_ioctl_export,
+	},
+	[10] = {
+		.cmd = IOCTL_GNTDEV_DMABUF_EXP_WAIT_RELEASED,
+		.handler = gntdev_ioctl_wait_released,
+	},
+	[11] = {
+		.cmd = IOCTL_GNTDEV_DMABUF_IMP_TO_REFS,
+		.handler = gntdev_ioctl_import,
+	},
+	[12] = {
+		.cmd = IOCTL_GNTDEV_DMABUF_IMP_RELEASE,
+		.handler = gntdev_ioctl_import_release,
+	},
 };
 
-static long gntdev_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+static const struct gntdev_ioctl *find_ioctl(unsigned int cmd)
 {
 	const struct gntdev_ioctl *entry;
 
 	if (_IOC_NR(cmd) >= ARRAY_SIZE(gntdev_ioctls))
-		return -ENOTTY;
-	entry = &gntdev_ioctls[_IOC_NR(cmd)];
-	if (!entry->handler || entry->cmd != cmd)
+		return NULL;
+	entry = &gntdev_ioctls[array_index_nospec(_IOC_NR(cmd),
+						  ARRAY_SIZE(gntdev_ioctls))];
+	return entry->handler ? entry : NULL;
+}
+
+static long gntdev_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+{
+	const struct gntdev_ioctl *entry = find_ioctl(cmd);
+
+	if (!entry || entry->cmd != cmd)
 		return -ENOTTY;
 	return entry->handler(filp->private_data, (void __user *)arg);
 }
@@ -80,11 +108,11 @@ static long gntdev_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 static long gntdev_compat_ioctl(struct file *filp, unsigned int cmd,
 				unsigned long arg)
 {
-	if (_IOC_NR(cmd) >= ARRAY_SIZE(gntdev_ioctls) ||
-	    gntdev_ioctls[_IOC_NR(cmd)].compat_cmd != cmd)
+	const struct gntdev_ioctl *entry = find_ioctl(cmd);
+
+	if (!entry || (entry->compat_cmd ?: entry->cmd) != cmd)
 		return -ENOTTY;
-	return gntdev_ioctl(filp, gntdev_ioctls[_IOC_NR(cmd)].cmd,
-			    (unsigned long)compat_ptr(arg));
+	return entry->handler(filp->private_data, compat_ptr(arg));
 }
 
 static int gntdev_open(struct inode *inode, struct file *filp)

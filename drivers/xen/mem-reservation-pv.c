@@ -16,8 +16,7 @@ static void set_linear_pte(struct page *page, pte_t pte)
 	unsigned long va = (unsigned long)page_address(page);
 
 	/* Only a corrupt page table of our own can make this fail. */
-	if (HYPERVISOR_update_va_mapping(va, pte, 0))
-		BUG();
+	WARN_ON_ONCE(HYPERVISOR_update_va_mapping(va, pte, 0));
 }
 
 /**
@@ -38,8 +37,8 @@ void __xenmem_reservation_va_mapping_update(unsigned long count,
 	BUILD_BUG_ON(XEN_PAGE_SIZE != PAGE_SIZE);
 
 	for (i = 0; i < count; i++) {
-		if (!set_phys_to_machine(page_to_pfn(pages[i]), frames[i]))
-			BUG();
+		/* The entry exists: the page had a frame before. */
+		set_phys_to_machine(page_to_pfn(pages[i]), frames[i]);
 		set_linear_pte(pages[i], mfn_pte(frames[i], PAGE_KERNEL));
 	}
 }
@@ -59,7 +58,6 @@ void __xenmem_reservation_va_mapping_reset(unsigned long count,
 
 	for (i = 0; i < count; i++) {
 		set_linear_pte(pages[i], __pte_ma(0));
-		/* The entry exists: the page had a frame until now. */
 		set_phys_to_machine(page_to_pfn(pages[i]), INVALID_P2M_ENTRY);
 	}
 }

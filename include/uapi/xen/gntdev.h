@@ -6,6 +6,7 @@
 #define _UAPI_XEN_GNTDEV_H
 
 #include <linux/ioctl.h>
+#include <linux/stddef.h>
 #include <linux/types.h>
 
 /**
@@ -47,6 +48,7 @@ struct ioctl_gntdev_grant_ref {
  * @pad: ignored
  * @index: out: the offset for mmap(), in bytes. The first range named on a
  *	fresh open file has index 0.
+ * @first: room for one element of @refs
  * @refs: the references; each has a domain of its own
  *
  * The grants are mapped by mmap() and stay so until the last munmap().
@@ -55,7 +57,10 @@ struct ioctl_gntdev_map_grant_ref {
 	__u32 count;
 	__u32 pad;
 	__u64 index;
-	struct ioctl_gntdev_grant_ref refs[1];
+	union {
+		struct ioctl_gntdev_grant_ref first;
+		__DECLARE_FLEX_ARRAY(struct ioctl_gntdev_grant_ref, refs);
+	};
 };
 
 #define IOCTL_GNTDEV_MAP_GRANT_REF \
@@ -198,6 +203,7 @@ struct ioctl_gntdev_grant_copy {
  * @count: number of elements in @refs, 1 up to the module's parameter "limit"
  * @fd: out: file descriptor of the dma-buf, with close-on-exec set
  * @domid: the granting domain
+ * @first: room for one element of @refs
  * @refs: grant references
  *
  * Frames that are granted read-only make a dma-buf whose file is read-only.
@@ -209,7 +215,10 @@ struct ioctl_gntdev_dmabuf_exp_from_refs {
 	__u32 count;
 	__u32 fd;
 	__u32 domid;
-	__u32 refs[1];
+	union {
+		__u32 first;
+		__DECLARE_FLEX_ARRAY(__u32, refs);
+	};
 };
 
 #define IOCTL_GNTDEV_DMABUF_EXP_FROM_REFS \
@@ -238,6 +247,7 @@ struct ioctl_gntdev_dmabuf_exp_wait_released {
  * @count: number of elements in @refs: the size of the buffer in 4 KiB frames
  * @domid: the domain that may map the frames, for reading and writing
  * @reserved: 0
+ * @first: room for one element of @refs
  * @refs: out: grant references
  *
  * The number of the descriptor is the cookie for
@@ -248,7 +258,10 @@ struct ioctl_gntdev_dmabuf_imp_to_refs {
 	__u32 count;
 	__u32 domid;
 	__u32 reserved;
-	__u32 refs[1];
+	union {
+		__u32 first;
+		__DECLARE_FLEX_ARRAY(__u32, refs);
+	};
 };
 
 #define IOCTL_GNTDEV_DMABUF_IMP_TO_REFS \
