@@ -74,8 +74,10 @@ bool can_write(void *addr)
 
 int revoke_pages(struct gnt_pages *pages)
 {
+	if (!pages->addr)
+		return 0;
 	/* A page that this process maps keeps its grant. */
-	if (pages->addr && munmap(pages->addr, bytes_of(pages->count)))
+	if (munmap(pages->addr, bytes_of(pages->count)))
 		return -errno;
 	pages->addr = NULL;
 	return gnt_pages_revoke(pages);

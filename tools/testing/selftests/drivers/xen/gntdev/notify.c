@@ -384,10 +384,8 @@ TEST_F(notify, clear_byte_then_read_only_mmap)
 					     UNMAP_NOTIFY_CLEAR_BYTE, 0));
 	mem = mmap(NULL, bytes_of(PAGES), PROT_READ, MAP_SHARED, self->fd,
 		   (off_t)index);
-	if (mem == MAP_FAILED)
-		EXPECT_EQ(EINVAL, errno);
-	else
-		EXPECT_EQ(0, munmap(mem, bytes_of(PAGES)));
+	if (mem != MAP_FAILED)
+		ASSERT_EQ(0, munmap(mem, bytes_of(PAGES)));
 	EXPECT_EQ(0, changed_bytes(self));
 	ASSERT_EQ(0, gntdev_unmap(self->fd, index, PAGES));
 }
