@@ -50,6 +50,8 @@ void kms_close(struct kms *kms);
  * @dmabuf:	the dma-buf; may be closed afterwards
  * @geo:	layout of the frame in it
  * @buf:	filled in
+ *
+ * Return: 0 or a negative errno.
  */
 int kms_import(struct kms *kms, int dmabuf, const struct frame_geometry *geo,
 	       struct kms_buffer *buf);
@@ -60,6 +62,8 @@ int kms_import(struct kms *kms, int dmabuf, const struct frame_geometry *geo,
  * @width:	in pixels
  * @height:	in pixels
  * @buf:	filled in; the device chooses the pitch
+ *
+ * Return: 0 or a negative errno.
  */
 int kms_dumb(struct kms *kms, uint32_t width, uint32_t height,
 	     struct kms_buffer *buf);

@@ -99,6 +99,8 @@ summary()
 		"$(field LEFT after_demo)"
 	printf '%-42s %14s\n' 'grants left after the domU' \
 		"$(field LEFT after_domu)"
+	echo 'The emulated cirrus shows video RAM only: its driver in dom0 uploads'
+	echo 'what is damaged. Between the domains, nothing moves.'
 	echo "pictures: $OUT/{guest,device}-memory-*.png"
 }
 

@@ -36,6 +36,8 @@ struct gnt_pages {
  * @domid:	who may map them (the own domain's number makes a loop)
  * @count:	how many
  * @writable:	whether @domid may write to them
+ *
+ * Return: 0 or a negative errno.
  */
 int gnt_pages_alloc(struct gnt_pages *pages, uint16_t domid, uint32_t count,
 		    bool writable);
@@ -46,6 +48,8 @@ int gnt_pages_alloc(struct gnt_pages *pages, uint16_t domid, uint32_t count,
  *
  * A page that the other domain has mapped stays granted until it is
  * unmapped; gntalloc ends the grant then.
+ *
+ * Return: 0 or a negative errno.
  */
 int gnt_pages_revoke(struct gnt_pages *pages);
 
@@ -95,6 +99,8 @@ struct gntdev_mapping {
  * @refs:	the references
  * @count:	how many
  * @prot:	PROT_READ, or with PROT_WRITE
+ *
+ * Return: 0 or a negative errno.
  */
 int gntdev_mapping_open(struct gntdev_mapping *map, int fd, uint16_t domid,
 			const uint32_t *refs, uint32_t count, int prot);
@@ -121,6 +127,8 @@ void dmabuf_pages_free(struct dmabuf_pages *pages);
  * dmabuf_cpu_access() - bracket accesses through a mapping of a dma-buf
  * @dmabuf:	the buffer
  * @flags:	DMA_BUF_SYNC_START or _END, with READ, WRITE or RW
+ *
+ * Return: 0 or a negative errno.
  */
 int dmabuf_cpu_access(int dmabuf, uint64_t flags);
 

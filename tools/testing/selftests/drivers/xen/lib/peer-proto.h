@@ -61,6 +61,7 @@ enum peer_command {
  * @height:	its rows
  * @pitch:	its bytes in a row
  * @timeout_ms:	how long RELEASE of an exported object may take
+ * @pad:	keeps @seed aligned, 0
  * @seed:	of the pattern or of the animation
  */
 struct peer_request {

@@ -23,6 +23,8 @@ struct peer;
  * @timeout_ms:	how long to wait for it
  *
  * One connection at a time: the second one fails with EBUSY.
+ *
+ * Return: 0 or a negative errno, ETIMEDOUT if there is no such guest.
  */
 int peer_open(struct peer **result, uint16_t domid, int timeout_ms);
 void peer_close(struct peer *peer);
