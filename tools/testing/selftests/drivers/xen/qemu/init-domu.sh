@@ -10,6 +10,8 @@
 
 mount_all
 exec </dev/console >/dev/console 2>&1
+# The rig asks for a backtrace this way, to see that it would notice one.
+echo 1 >/proc/sys/kernel/sysrq
 modprobe xenfs
 mount -t xenfs none /proc/xen
 modprobe xen-evtchn

@@ -40,7 +40,7 @@ rootfs_add_modules()
 		*) cp -- "$path" "$dest" ;;
 		esac
 	done
-	cp -- "$kernel/lib/modules/$abi"/modules.{builtin,order} \
+	cp -- "$kernel/lib/modules/$abi"/modules.{builtin,builtin.modinfo,order} \
 		"$root/lib/modules/$abi/"
 	depmod -b "$root" "$abi"
 }

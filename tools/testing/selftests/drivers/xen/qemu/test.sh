@@ -77,6 +77,7 @@ boot_steps()
 	for p in "$@"; do
 		echo "run_program $p $limit ./$p || exit"
 	done
+	echo 'gates_final'
 	echo 'exit 0'
 }
 
