@@ -27,7 +27,8 @@ FIXTURE_SETUP(wait)
 {
 	self->own.fd = -1;
 	self->fd = -1;
-	REQUIRE_LOOPBACK();
+	if (!loopback_works())
+		SKIP(return, NO_LOOPBACK);
 	self->fd = gntdev_open();
 	ASSERT_GE(self->fd, 0);
 	ASSERT_EQ(0, gnt_pages_alloc(&self->own, SELF, PAGES, true));
@@ -138,7 +139,7 @@ TEST_F(wait, released_buffer_is_unknown)
 {
 	close(self->number);
 	close(self->keep);
-	EXPECT_EQ(-ENOENT, wait_ms(self, 1000));
+	EXPECT_TRUE(released(self->fd, self->number));
 	EXPECT_TRUE(grants_are_free(self));
 }
 
@@ -192,7 +193,7 @@ TEST_F(wait, mapping_counts_as_a_user)
 	ASSERT_EQ(0, munmap(mem, bytes_of(2)));
 	EXPECT_EQ(-ETIMEDOUT, wait_ms(self, 0));
 	ASSERT_EQ(0, munmap(page_of(mem, 2), bytes_of(PAGES - 2)));
-	EXPECT_EQ(-ENOENT, wait_ms(self, 1000));
+	EXPECT_TRUE(released(self->fd, self->number));
 	EXPECT_TRUE(grants_are_free(self));
 }
 
@@ -257,7 +258,7 @@ TEST_F(wait, same_number_waits_for_all_buffers)
 	EXPECT_EQ(-ETIMEDOUT, wait_ms(self, 50));
 	EXPECT_EQ(0, check_dmabuf(self->keep, PAGES, 1));
 	close(self->keep);
-	EXPECT_EQ(-ENOENT, wait_ms(self, 1000));
+	EXPECT_TRUE(released(self->fd, self->number));
 	EXPECT_TRUE(grants_are_free(self));
 }
 
@@ -272,7 +273,7 @@ TEST_F(wait, same_number_first_buffer_ends_first)
 	EXPECT_EQ(-ETIMEDOUT, wait_ms(self, 50));
 	EXPECT_EQ(0, check_dmabuf(second, PAGES, 1));
 	close(second);
-	EXPECT_EQ(-ENOENT, wait_ms(self, 1000));
+	EXPECT_TRUE(released(self->fd, self->number));
 	EXPECT_TRUE(grants_are_free(self));
 }
 
@@ -301,7 +302,7 @@ TEST_F(wait, signal_interrupts)
 	EXPECT_EQ(-ETIMEDOUT, wait_ms(self, 0));
 	close(self->number);
 	close(self->keep);
-	EXPECT_EQ(-ENOENT, wait_ms(self, 1000));
+	EXPECT_TRUE(released(self->fd, self->number));
 }
 
 /* A process that waits for its own export can be killed. */
@@ -326,7 +327,7 @@ static void kill_waiter(struct __test_metadata *_metadata,
 	EXPECT_EQ(sig, WTERMSIG(status));
 	close(self->number);
 	close(self->keep);
-	EXPECT_EQ(-ENOENT, wait_ms(self, 1000));
+	EXPECT_TRUE(released(self->fd, self->number));
 	EXPECT_TRUE(grants_are_free(self));
 }
 

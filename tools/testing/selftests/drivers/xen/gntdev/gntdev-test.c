@@ -223,7 +223,7 @@ static bool drm_is(int fd, const char *driver)
 	return !ioctl(fd, DRM_IOCTL_VERSION, &version) && !strcmp(name, driver);
 }
 
-int drm_open(const char *driver)
+static int drm_find(const char *driver)
 {
 	char path[32];
 
@@ -239,6 +239,19 @@ int drm_open(const char *driver)
 		close(fd);
 	}
 	return -ENODEV;
+}
+
+int drm_open(const char *driver)
+{
+	int fd = drm_find(driver);
+	char command[64];
+
+	if (fd >= 0)
+		return fd;
+	snprintf(command, sizeof(command), "modprobe -q %s", driver);
+	if (system(command))
+		return -ENODEV;
+	return drm_find(driver);
 }
 
 int dumb_alloc(const char *driver, uint32_t pages, uint32_t rights)
@@ -305,6 +318,34 @@ int fill_dmabuf(int dmabuf, uint32_t pages, uint64_t seed)
 int check_dmabuf(int dmabuf, uint32_t pages, uint64_t seed)
 {
 	return with_dmabuf(dmabuf, pages, seed, false);
+}
+
+bool released(int fd, int number)
+{
+	int ret = gntdev_exp_wait_released(fd, number, DEADLINE_MS);
+
+	if (ret && ret != -ENOENT)
+		return false;
+	return gntdev_exp_wait_released(fd, number, 0) == -ENOENT;
+}
+
+struct references {
+	const uint32_t *refs;
+	uint32_t count;
+};
+
+static bool references_are_gone(void *arg)
+{
+	const struct references *set = arg;
+
+	return !live_grants(SELF, set->refs, set->count);
+}
+
+bool gone_soon(const uint32_t *refs, uint32_t count)
+{
+	struct references set = { .refs = refs, .count = count };
+
+	return wait_until(references_are_gone, &set, DEADLINE_MS);
 }
 
 int export_pages(int fd, const struct gnt_pages *pages, uint32_t flags)

@@ -35,10 +35,7 @@ extern const uint32_t buffer_sizes[5];
  */
 bool loopback_works(void);
 
-#define REQUIRE_LOOPBACK() do { \
-	if (!loopback_works()) \
-		SKIP(return, "only a PV domain may map its own grants"); \
-} while (0)
+#define NO_LOOPBACK		"only a PV domain may map its own grants"
 
 size_t bytes_of(uint32_t pages);
 void *page_of(void *mem, uint32_t page);
@@ -63,6 +60,25 @@ int revoke_pages(struct gnt_pages *pages);
  * a reference that still works tells of a mapping that was left behind.
  */
 uint32_t live_grants(uint16_t domid, const uint32_t *refs, uint32_t count);
+
+/**
+ * gone_soon() - wait until references of this domain are dead
+ * @refs:	the references
+ * @count:	how many
+ *
+ * An import that is released while the peer maps it ends in the background.
+ */
+bool gone_soon(const uint32_t *refs, uint32_t count);
+
+/**
+ * released() - wait until an exported buffer is no more
+ * @fd:		open file of gntdev
+ * @number:	of the buffer's descriptor, closed by now
+ *
+ * The last user may have left the rest to the background, so the first
+ * answer is 0 or ENOENT; after that it is ENOENT.
+ */
+bool released(int fd, int number);
 
 unsigned int count_open_fds(void);
 uint64_t meminfo_kb(const char *field);
@@ -95,7 +111,7 @@ int dumb_alloc(const char *driver, uint32_t pages, uint32_t rights);
 
 /**
  * drm_open() - open the first device of a DRM driver
- * @driver:	its name
+ * @driver:	its name, which is that of its module as well
  */
 int drm_open(const char *driver);
 

@@ -79,7 +79,8 @@ FIXTURE_SETUP(notify)
 	self->fd = -1;
 	self->near_end = -1;
 	self->far_end = -1;
-	REQUIRE_LOOPBACK();
+	if (!loopback_works())
+		SKIP(return, NO_LOOPBACK);
 	self->fd = gntdev_open();
 	ASSERT_GE(self->fd, 0);
 	ASSERT_EQ(0, gnt_pages_alloc(&self->own, SELF, PAGES, true));
@@ -126,7 +127,7 @@ static size_t changed_bytes(const FIXTURE_DATA(notify) *self)
 
 static bool byte_is_clear(void *arg)
 {
-	return !*(volatile unsigned char *)arg;
+	return !__atomic_load_n((unsigned char *)arg, __ATOMIC_ACQUIRE);
 }
 
 static unsigned char *marked_byte(FIXTURE_DATA(notify) *self)
