@@ -329,8 +329,7 @@ long gntdev_ioctl_import(struct gntdev_file *file, void __user *arg)
 
 	if (copy_from_user(&op, user, offsetof(typeof(op), refs)))
 		return -EFAULT;
-	if (op.reserved || !gntdev_count_valid(op.count) ||
-	    !gntdev_domid_valid(op.domid))
+	if (!gntdev_count_valid(op.count) || !gntdev_domid_valid(op.domid))
 		return -EINVAL;
 	imp = import_create(op.fd, op.count, op.domid);
 	if (IS_ERR(imp))
@@ -384,8 +383,6 @@ long gntdev_ioctl_import_release(struct gntdev_file *file, void __user *arg)
 
 	if (copy_from_user(&op, arg, sizeof(op)))
 		return -EFAULT;
-	if (op.reserved)
-		return -EINVAL;
 	now = dma_buf_get(op.fd);
 	mutex_lock(&table->lock);
 	imp = pick_import(table, op.fd, now);

@@ -246,7 +246,7 @@ struct ioctl_gntdev_dmabuf_exp_wait_released {
  * @fd: file descriptor of the dma-buf, open for reading and writing
  * @count: number of elements in @refs: the size of the buffer in 4 KiB frames
  * @domid: the domain that may map the frames, for reading and writing
- * @reserved: 0
+ * @reserved: ignored: libxengnttab never initializes it
  * @first: room for one element of @refs
  * @refs: out: grant references
  *
@@ -270,7 +270,7 @@ struct ioctl_gntdev_dmabuf_imp_to_refs {
 /**
  * struct ioctl_gntdev_dmabuf_imp_release - take grants of a dma-buf back
  * @fd: the number given at import; it may be closed by now
- * @reserved: 0
+ * @reserved: ignored: libxengnttab never initializes it
  *
  * Never waits. While the other domain still maps frames, the buffer is kept;
  * the rest is finished in the background. Where several buffers were imported
