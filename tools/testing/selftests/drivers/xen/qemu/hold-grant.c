@@ -30,12 +30,11 @@ static uint32_t grant_page(int fd)
 
 static void map_page(int fd, uint32_t ref)
 {
-	struct ioctl_gntdev_map_grant_ref op = {
-		.count = 1,
-		.refs[0] = { .domid = 0, .ref = ref },
-	};
+	struct ioctl_gntdev_map_grant_ref op = { .count = 1 };
 	void *addr;
 
+	op.refs[0].domid = 0;
+	op.refs[0].ref = ref;
 	if (ioctl(fd, IOCTL_GNTDEV_MAP_GRANT_REF, &op))
 		err(1, "map");
 	addr = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE, MAP_SHARED,
