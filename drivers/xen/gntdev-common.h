@@ -38,6 +38,7 @@
 #include <linux/kref.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/sizes.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -52,10 +53,12 @@ struct device;
 struct file;
 struct gntdev_dmabuf_table;
 struct gntdev_pv_vmap;
-struct iosys_map;
 
 /* Grant operations handed to the hypervisor at once; a page holds them. */
-#define GNTDEV_BATCH		128U
+#define GNTDEV_BATCH		112U
+
+/* No request has more grants, whatever the module's parameter says. */
+#define GNTDEV_COUNT_MAX	((unsigned int)SZ_1M)
 
 /* No handle of the hypervisor has this value. */
 #define GNTDEV_NO_HANDLE	((grant_handle_t)~0)
@@ -101,12 +104,14 @@ struct gntdev_retry {
  * @kref: users; the grants are unmapped after the last one
  * @refs: what is mapped
  * @readonly: mapped for reading only
- * @consecutive: the pages are consecutive in kernel memory
+ * @linear: the kernel addresses of the pages are consecutive, and good for all
  * @mapped: number of grants mapped now
+ * @lost: number of them that the hypervisor refused to unmap
  * @pages: backing pages, in the order of the references
  * @handles: the hypervisor's handle of each mapped grant
  * @dma: where the pages come from, if from the DMA API; otherwise NULL
- * @vmap: what a PV domain needs to undo a vmap; NULL without one
+ * @vaddr: consecutive kernel addresses of all pages, NULL until needed
+ * @vmap: what a PV domain needs to undo @vaddr; NULL without one
  * @released: called once when the last grant is unmapped, may be NULL
  * @owner: for @released
  * @retry: finishes what the last put could not
@@ -115,11 +120,13 @@ struct gntdev_mapping {
 	struct kref kref;
 	struct gntdev_refs *refs;
 	bool readonly;
-	bool consecutive;
+	bool linear;
 	unsigned int mapped;
+	unsigned int lost;
 	struct page **pages;
 	grant_handle_t *handles;
 	struct gnttab_dma_buffer *dma;
+	void *vaddr;
 	struct gntdev_pv_vmap *vmap;
 	void (*released)(void *owner);
 	void *owner;
@@ -144,7 +151,8 @@ struct gntdev_notify {
  * @file: where the range is named
  * @id: number in @file; the index is id << GNTDEV_MAP_SHIFT, in pages
  * @refs: the grants
- * @lock: serializes mmap(), the last munmap() and SET_UNMAP_NOTIFY
+ * @lock: serializes mmap(), the last munmap(), UNMAP and SET_UNMAP_NOTIFY
+ * @named: false once it is unmapped by command or by closing the file
  * @mapping: the grants, mapped, while @mmaps is not 0
  * @mmaps: how often it is mmapped
  * @notify: what to do when the range is unmapped
@@ -155,6 +163,7 @@ struct gntdev_map {
 	u32 id;
 	struct gntdev_refs *refs;
 	struct mutex lock;	/* outside of user memory accesses */
+	bool named;
 	struct gntdev_mapping *mapping;
 	unsigned int mmaps;
 	struct gntdev_notify notify;
@@ -165,35 +174,41 @@ struct gntdev_map {
  * @users: number of VMAs it is split into
  * @mapping: what is mapped; a reference is held
  * @map: the range it belongs to, or NULL for a dma-buf; a reference is held
+ * @pgoff: offset of the first page of @mapping, as the VMAs count
  */
 struct gntdev_vma {
 	refcount_t users;
 	struct gntdev_mapping *mapping;
 	struct gntdev_map *map;
+	unsigned long pgoff;
 };
 
 /**
  * struct gntdev_mode - what differs between the kinds of domain
+ * @init: called once when the module is loaded; may be NULL
+ * @may_map: grants of a domain can be mapped; NULL if those of all can
  * @map_flags: GNTMAP_* for mapping a grant at the kernel address of a page
- * @max_segment: bytes that an entry of a scatterlist may span; 0: the device's
+ * @scattered: consecutive pages may have scattered bus addresses
  * @mmap_once: a range can be mmapped only once at a time
  * @mmap: map all pages into a new VMA; returns its private data or an ERR_PTR()
  * @mmap_dmabuf: let a new VMA show pages of a dma-buf, from @first on
- * @vmap: make all pages visible at consecutive kernel addresses
+ * @vmap: set @vaddr of a mapping that is not linear
  * @vunmap: undo @vmap
  * @bus_addr_ok: a device reaches the granted frame itself at that address
  * @may_grant: a frame is ordinary memory that belongs to this domain
  */
 struct gntdev_mode {
+	int (*init)(void);
+	bool (*may_map)(domid_t domid);
 	u32 map_flags;
-	unsigned int max_segment;
+	bool scattered;
 	bool mmap_once;
 	struct gntdev_vma *(*mmap)(struct gntdev_mapping *mapping,
 				   struct vm_area_struct *vma);
 	int (*mmap_dmabuf)(struct gntdev_mapping *mapping,
 			   struct vm_area_struct *vma, unsigned long first);
-	int (*vmap)(struct gntdev_mapping *mapping, struct iosys_map *where);
-	void (*vunmap)(struct gntdev_mapping *mapping, struct iosys_map *where);
+	int (*vmap)(struct gntdev_mapping *mapping);
+	void (*vunmap)(struct gntdev_mapping *mapping);
 	bool (*bus_addr_ok)(struct device *dev, struct page *page,
 			    dma_addr_t addr);
 	bool (*may_grant)(unsigned long pfn);
@@ -212,6 +227,7 @@ static inline const struct gntdev_mode *gntdev_mode(void)
 /* gntdev.c */
 extern const struct file_operations gntdev_fops;
 bool gntdev_count_valid(u32 count);
+int gntdev_may_map(u32 domid);
 static inline bool gntdev_domid_valid(u32 domid)
 {
 	return domid < DOMID_FIRST_RESERVED;
@@ -229,8 +245,10 @@ static inline domid_t gntdev_refs_domid(const struct gntdev_refs *refs,
 }
 
 int gntdev_status_to_errno(s16 status);
+int gntdev_backing_prepare(unsigned int count);
 struct gntdev_mapping *gntdev_mapping_create(struct gntdev_refs *refs,
 					     bool readonly, u32 dma_flags);
+int gntdev_mapping_vmap(struct gntdev_mapping *mapping);
 void gntdev_mapping_get(struct gntdev_mapping *mapping);
 void gntdev_mapping_put(struct gntdev_mapping *mapping);
 void gntdev_retry_init(struct gntdev_retry *retry, work_func_t fn);
@@ -244,7 +262,8 @@ long gntdev_ioctl_unmap(struct gntdev_file *file, void __user *arg);
 long gntdev_ioctl_get_offset(struct gntdev_file *file, void __user *arg);
 long gntdev_ioctl_notify(struct gntdev_file *file, void __user *arg);
 int gntdev_mmap(struct file *filp, struct vm_area_struct *vma);
-void gntdev_vma_init(struct gntdev_vma *gv, struct gntdev_mapping *mapping);
+void gntdev_vma_init(struct gntdev_vma *gv, struct gntdev_mapping *mapping,
+		     unsigned long pgoff);
 void gntdev_vma_fini(struct gntdev_vma *gv);
 
 /* gntdev-copy.c */

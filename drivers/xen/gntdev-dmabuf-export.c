@@ -23,7 +23,7 @@
  * @table: where its cookie is; a reference is held
  * @cookie: its number; not in the table while @published is not set
  * @published: somebody may wait for it; protected by the lock of @table
- * @lock: protects @attachments
+ * @lock: protects @attachments and the making of a vmap
  * @attachments: those that are mapped for their device
  */
 struct gntdev_export {
@@ -68,14 +68,13 @@ static int check_bus_addrs(struct gntdev_mapping *m, struct gntdev_attached *a)
 
 static int map_for_device(struct gntdev_mapping *m, struct gntdev_attached *a)
 {
-	unsigned int max = gntdev_mode()->max_segment;
 	unsigned int count = m->refs->count;
+	unsigned int max = PAGE_SIZE;
 	int ret;
 
-	if (!max)
-		max = max_t(unsigned int, PAGE_SIZE,
-			    ALIGN_DOWN(dma_get_max_seg_size(a->dev),
-				       PAGE_SIZE));
+	if (!gntdev_mode()->scattered)
+		max = max(max, ALIGN_DOWN(dma_get_max_seg_size(a->dev),
+					  (unsigned int)PAGE_SIZE));
 	ret = sg_alloc_table_from_pages_segment(&a->sgt, m->pages, count, 0,
 						(size_t)count << PAGE_SHIFT,
 						max, GFP_KERNEL);
@@ -98,6 +97,22 @@ free:
 	return ret;
 }
 
+/*
+ * A driver may want a vmap later, and that must not fail then: the grants are
+ * mapped once more, if need be, while there is somebody to tell.
+ */
+static int export_attach(struct dma_buf *dmabuf,
+			 struct dma_buf_attachment *attach)
+{
+	struct gntdev_export *exp = dmabuf->priv;
+	int ret;
+
+	mutex_lock(&exp->lock);
+	ret = gntdev_mapping_vmap(exp->mapping);
+	mutex_unlock(&exp->lock);
+	return ret;
+}
+
 static struct sg_table *export_map(struct dma_buf_attachment *attach,
 				   enum dma_data_direction dir)
 {
@@ -105,6 +120,8 @@ static struct sg_table *export_map(struct dma_buf_attachment *attach,
 	struct gntdev_attached *a;
 	int ret;
 
+	if (exp->mapping->readonly && dir == DMA_FROM_DEVICE)
+		return ERR_PTR(-EACCES);
 	a = kzalloc(sizeof(*a), GFP_KERNEL);
 	if (!a)
 		return ERR_PTR(-ENOMEM);
@@ -144,7 +161,7 @@ static int export_begin_cpu_access(struct dma_buf *dmabuf,
 
 	mutex_lock(&exp->lock);
 	list_for_each_entry(a, &exp->attachments, link)
-		dma_sync_sgtable_for_cpu(a->dev, &a->sgt, dir);
+		dma_sync_sgtable_for_cpu(a->dev, &a->sgt, a->dir);
 	mutex_unlock(&exp->lock);
 	return 0;
 }
@@ -157,7 +174,7 @@ static int export_end_cpu_access(struct dma_buf *dmabuf,
 
 	mutex_lock(&exp->lock);
 	list_for_each_entry(a, &exp->attachments, link)
-		dma_sync_sgtable_for_device(a->dev, &a->sgt, dir);
+		dma_sync_sgtable_for_device(a->dev, &a->sgt, a->dir);
 	mutex_unlock(&exp->lock);
 	return 0;
 }
@@ -181,15 +198,14 @@ static int export_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 static int export_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct gntdev_export *exp = dmabuf->priv;
+	int ret;
 
-	return gntdev_mode()->vmap(exp->mapping, map);
-}
-
-static void export_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
-{
-	struct gntdev_export *exp = dmabuf->priv;
-
-	gntdev_mode()->vunmap(exp->mapping, map);
+	mutex_lock(&exp->lock);
+	ret = gntdev_mapping_vmap(exp->mapping);
+	mutex_unlock(&exp->lock);
+	if (!ret)
+		iosys_map_set_vaddr(map, exp->mapping->vaddr);
+	return ret;
 }
 
 static void export_free(struct gntdev_export *exp)
@@ -222,13 +238,13 @@ static void export_release(struct dma_buf *dmabuf)
 }
 
 const struct dma_buf_ops gntdev_export_ops = {
+	.attach = export_attach,
 	.map_dma_buf = export_map,
 	.unmap_dma_buf = export_unmap,
 	.begin_cpu_access = export_begin_cpu_access,
 	.end_cpu_access = export_end_cpu_access,
 	.mmap = export_mmap,
 	.vmap = export_vmap,
-	.vunmap = export_vunmap,
 	.release = export_release,
 };
 
@@ -357,8 +373,11 @@ long gntdev_ioctl_export(struct gntdev_file *file, void __user *arg)
 		return -EFAULT;
 	if ((op.flags & ~(GNTDEV_DMA_FLAG_WC | GNTDEV_DMA_FLAG_COHERENT)) ||
 	    op.flags == (GNTDEV_DMA_FLAG_WC | GNTDEV_DMA_FLAG_COHERENT) ||
-	    !gntdev_count_valid(op.count) || !gntdev_domid_valid(op.domid))
+	    !gntdev_count_valid(op.count))
 		return -EINVAL;
+	ret = gntdev_may_map(op.domid);
+	if (ret)
+		return ret;
 	refs = refs_from_user(user->refs, op.count, op.domid);
 	if (IS_ERR(refs))
 		return PTR_ERR(refs);

@@ -7,6 +7,10 @@
  * that cannot run dry, because unmapping must not fail.
  */
 
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cleanup.h>
+#include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/mempool.h>
 #include <linux/module.h>
@@ -34,6 +38,15 @@ struct map_batch {
 static struct platform_device *dma_pdev;
 static struct workqueue_struct *gntdev_wq;
 static mempool_t *unmap_pool;
+
+/*
+ * The allocator of unpopulated pages may have to add memory, under locks that
+ * must not be taken inside of mmap_lock. It keeps what it once got, so pages
+ * that were taken and given back before are there for mmap().
+ */
+static DEFINE_MUTEX(backing_lock);
+static unsigned int backing_peak;
+static atomic_t backing_used = ATOMIC_INIT(0);
 
 /**
  * gntdev_refs_alloc - allocate a set of grants, to be filled in
@@ -93,7 +106,7 @@ int gntdev_status_to_errno(s16 status)
 	case GNTST_no_space:
 		return -ENOSPC;
 	case GNTST_eagain:
-		return -EAGAIN;
+		return -EBUSY;
 	default:
 		return -EINVAL;
 	}
@@ -175,6 +188,7 @@ static unsigned int collect_batch(struct gntdev_mapping *m,
 			continue;
 		gnttab_set_unmap_op(&batch->op[n], kernel_address(page), flags,
 				    m->handles[i]);
+		batch->op[n].status = GNTST_general_error;
 		/* Without its address, Xen would keep the device's mapping. */
 		if (flags & GNTMAP_device_map)
 			batch->op[n].dev_bus_addr =
@@ -195,11 +209,11 @@ static void unmap_some(struct gntdev_mapping *m)
 	while (m->mapped && (n = collect_batch(m, batch, &next))) {
 		gnttab_unmap_refs(batch->op, NULL, batch->page, n);
 		for (i = 0; i < n; i++) {
-			/* Never seen; then the page is lost, not reused. */
-			if (batch->op[i].status != GNTST_okay)
-				continue;
 			m->handles[batch->index[i]] = GNTDEV_NO_HANDLE;
 			m->mapped--;
+			/* Never seen; then the pages are lost, not reused. */
+			if (batch->op[i].status != GNTST_okay)
+				m->lost++;
 		}
 		cond_resched();
 	}
@@ -226,6 +240,7 @@ static int free_backing(struct gntdev_mapping *m)
 		/* The allocator hands out the last page first. */
 		reverse_pages(m->pages, m->refs->count);
 		gnttab_free_pages(m->refs->count, m->pages);
+		atomic_sub(m->refs->count, &backing_used);
 		kvfree(m->pages);
 	}
 	m->dma = NULL;
@@ -256,6 +271,13 @@ void gntdev_retry_queue(struct gntdev_retry *retry)
 	retry->delay = min_t(unsigned long, 2 * retry->delay, RETRY_MAX_JIFFIES);
 }
 
+static void mapping_vunmap(struct gntdev_mapping *m)
+{
+	if (!m->linear)
+		gntdev_mode()->vunmap(m);
+	m->vaddr = NULL;
+}
+
 static void mapping_undo(struct work_struct *work)
 {
 	struct gntdev_mapping *m = container_of(to_delayed_work(work),
@@ -263,10 +285,17 @@ static void mapping_undo(struct work_struct *work)
 						retry.work);
 	void (*released)(void *owner);
 
+	if (m->vaddr)
+		mapping_vunmap(m);
 	if (m->mapped)
 		unmap_some(m);
 	if (m->mapped) {
 		gntdev_retry_queue(&m->retry);
+		return;
+	}
+	if (m->lost) {
+		pr_err_ratelimited("%u grants are still mapped, for ever\n",
+				   m->lost);
 		return;
 	}
 	released = m->released;
@@ -314,6 +343,34 @@ static bool sort_pages(struct page **pages, unsigned int count)
 	       count - 1;
 }
 
+/**
+ * gntdev_backing_prepare - have backing pages ready for a later mmap()
+ * @count: number of pages
+ *
+ * Context: not under mmap_lock.
+ * Return: 0 or -ENOMEM.
+ */
+int gntdev_backing_prepare(unsigned int count)
+{
+	struct page **pages;
+	int ret = 0;
+
+	guard(mutex)(&backing_lock);
+	if (atomic_read(&backing_used) + count <= backing_peak)
+		return 0;
+	pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL_ACCOUNT);
+	if (!pages)
+		return -ENOMEM;
+	ret = gnttab_alloc_pages(count, pages);
+	if (!ret) {
+		backing_peak = atomic_read(&backing_used) + count;
+		reverse_pages(pages, count);
+		gnttab_free_pages(count, pages);
+	}
+	kvfree(pages);
+	return ret;
+}
+
 static int alloc_dma_backing(struct gntdev_mapping *m, bool coherent)
 {
 	struct gnttab_dma_buffer *buf;
@@ -344,6 +401,7 @@ static int alloc_backing(struct gntdev_mapping *m, u32 dma_flags)
 		return ret;
 	}
 	m->pages = pages;
+	atomic_add(count, &backing_used);
 	return 0;
 }
 
@@ -384,7 +442,8 @@ struct gntdev_mapping *gntdev_mapping_create(struct gntdev_refs *refs,
 
 	ret = alloc_backing(m, dma_flags);
 	if (!ret) {
-		m->consecutive = sort_pages(m->pages, refs->count);
+		m->linear = sort_pages(m->pages, refs->count) &&
+			    (!m->dma || dev_is_dma_coherent(m->dma->dev));
 		ret = map_all(m);
 	}
 	if (ret) {
@@ -392,6 +451,24 @@ struct gntdev_mapping *gntdev_mapping_create(struct gntdev_refs *refs,
 		return ERR_PTR(ret);
 	}
 	return m;
+}
+
+/**
+ * gntdev_mapping_vmap - make all pages visible at consecutive addresses
+ * @m: the mapping; the caller serializes calls for it
+ *
+ * The addresses are @m->vaddr and stay until the grants are unmapped.
+ *
+ * Return: 0 or a negative errno.
+ */
+int gntdev_mapping_vmap(struct gntdev_mapping *m)
+{
+	if (m->vaddr)
+		return 0;
+	if (!m->linear)
+		return gntdev_mode()->vmap(m);
+	m->vaddr = page_address(m->pages[0]);
+	return 0;
 }
 
 /**
@@ -435,7 +512,11 @@ int gntdev_map_init(void)
 		.id = PLATFORM_DEVID_NONE,
 		.dma_mask = DMA_BIT_MASK(64),
 	};
+	const struct gntdev_mode *mode = gntdev_mode();
+	int ret = mode->init ? mode->init() : 0;
 
+	if (ret)
+		return ret;
 	unmap_pool = mempool_create_kmalloc_pool(2, sizeof(struct unmap_batch));
 	if (!unmap_pool)
 		return -ENOMEM;
@@ -445,10 +526,11 @@ int gntdev_map_init(void)
 	dma_pdev = platform_device_register_full(&info);
 	if (!IS_ERR(dma_pdev))
 		return 0;
+	ret = PTR_ERR(dma_pdev);
 	destroy_workqueue(gntdev_wq);
 destroy_pool:
 	mempool_destroy(unmap_pool);
-	return gntdev_wq ? PTR_ERR(dma_pdev) : -ENOMEM;
+	return ret ?: -ENOMEM;
 }
 
 /**

@@ -15,8 +15,8 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/dma-map-ops.h>
 #include <linux/gfp.h>
-#include <linux/iosys-map.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/slab.h>
@@ -330,7 +330,7 @@ static vm_fault_t pv_vma_fault(struct vm_fault *vmf)
 	int ret;
 
 	if (vma->vm_mm != pv->notifier.mm || vmf->address < pv->start ||
-	    page >= pv->count)
+	    page >= pv->count || !vma_is_accessible(vma))
 		return VM_FAULT_SIGBUS;
 	start = max(vma->vm_start, vmf->address & PMD_MASK);
 	end = min(vma->vm_end, ALIGN(vmf->address + 1, PMD_SIZE));
@@ -415,7 +415,7 @@ static struct gntdev_pv_vma *pv_vma_create(struct gntdev_mapping *mapping,
 		pv_vma_free(pv);
 		return ERR_PTR(ret);
 	}
-	gntdev_vma_init(&pv->base, mapping);
+	gntdev_vma_init(&pv->base, mapping, vma->vm_pgoff - first);
 	/* Page tables with such entries cannot be copied to a child. */
 	vm_flags_set(vma, VM_DONTCOPY);
 	return pv;
@@ -501,7 +501,7 @@ static void vmap_undo(struct gntdev_pv_vmap *v, struct gntdev_mapping *mapping)
 		for (j = 0; j < n; j++)
 			/* Never seen; then the grant, and its page, are lost. */
 			if (op[j].status != GNTST_okay)
-				gntdev_mapping_get(mapping);
+				mapping->lost++;
 		n = 0;
 	}
 }
@@ -564,37 +564,34 @@ static struct gntdev_pv_vmap *vmap_create(struct gntdev_mapping *mapping)
 	return ERR_PTR(ret);
 }
 
-static int pv_vmap(struct gntdev_mapping *mapping, struct iosys_map *where)
+static int pv_vmap(struct gntdev_mapping *mapping)
 {
-	struct gntdev_pv_vmap *v;
+	struct gntdev_pv_vmap *v = vmap_create(mapping);
 
-	if (mapping->consecutive) {
-		iosys_map_set_vaddr(where, page_address(mapping->pages[0]));
-		return 0;
-	}
-	v = vmap_create(mapping);
 	if (IS_ERR(v))
 		return PTR_ERR(v);
 	mapping->vmap = v;
-	iosys_map_set_vaddr(where, v->vaddr);
+	mapping->vaddr = v->vaddr;
 	return 0;
 }
 
-static void pv_vunmap(struct gntdev_mapping *mapping, struct iosys_map *where)
+static void pv_vunmap(struct gntdev_mapping *mapping)
 {
-	struct gntdev_pv_vmap *v = mapping->vmap;
-
-	if (!v)
-		return;
+	vmap_undo(mapping->vmap, mapping);
+	vmap_free(mapping->vmap);
 	mapping->vmap = NULL;
-	vmap_undo(v, mapping);
-	vmap_free(v);
 }
 
-/* The device must see the foreign frame, not a page bounced for it. */
+/*
+ * The device must see the foreign frame, not a page bounced for it. Without
+ * DMA operations of its own, which translate, a PV domain has no real devices;
+ * what the virtual ones get is a pseudo-physical address.
+ */
 static bool pv_bus_addr_ok(struct device *dev, struct page *page,
 			   dma_addr_t addr)
 {
+	if (!get_dma_ops(dev))
+		return addr == page_to_phys(page);
 	return addr == PFN_PHYS(pfn_to_mfn(page_to_pfn(page)));
 }
 
@@ -611,7 +608,7 @@ static bool pv_may_grant(unsigned long pfn)
 
 const struct gntdev_mode gntdev_pv_mode = {
 	.map_flags = GNTMAP_host_map | GNTMAP_device_map,
-	.max_segment = PAGE_SIZE,
+	.scattered = true,
 	.mmap_once = true,
 	.mmap = pv_mmap,
 	.mmap_dmabuf = pv_mmap_dmabuf,

@@ -16,7 +16,7 @@
 
 #include "gntdev-common.h"
 
-/* Pages between two indices: no range is longer. */
+/* Pages between two indices, GNTDEV_COUNT_MAX. */
 #define RANGE_SHIFT		20
 #define RANGE_MASK		((1UL << RANGE_SHIFT) - 1)
 
@@ -103,8 +103,9 @@ static int fill_refs(struct gntdev_refs *refs,
 		if (copy_from_user(buf, user + i, n * sizeof(buf[0])))
 			return -EFAULT;
 		for (j = 0; j < n; j++) {
-			if (!gntdev_domid_valid(buf[j].domid))
-				return -EINVAL;
+			ret = gntdev_may_map(buf[j].domid);
+			if (ret)
+				return ret;
 			ret = set_domid(refs, i + j, buf[j].domid);
 			if (ret)
 				return ret;
@@ -161,6 +162,7 @@ static struct gntdev_map *map_alloc(struct gntdev_file *file,
 	}
 	kref_init(&map->kref);
 	mutex_init(&map->lock);
+	map->named = true;
 	map->refs = refs;
 	return map;
 }
@@ -178,14 +180,20 @@ long gntdev_ioctl_map(struct gntdev_file *file, void __user *arg)
 	struct gntdev_refs *refs;
 	struct gntdev_map *map;
 	u32 count;
+	int ret;
 
 	if (get_user(count, &user->count))
 		return -EFAULT;
-	if (!gntdev_count_valid(count) || count > RANGE_MASK + 1)
+	if (!gntdev_count_valid(count))
 		return -EINVAL;
 	refs = refs_from_user(user->refs, count);
 	if (IS_ERR(refs))
 		return PTR_ERR(refs);
+	ret = gntdev_backing_prepare(count);
+	if (ret) {
+		gntdev_refs_put(refs);
+		return ret;
+	}
 	map = map_alloc(file, refs);
 	if (IS_ERR(map)) {
 		gntdev_refs_put(refs);
@@ -253,6 +261,7 @@ static void map_munmapped(struct gntdev_map *map)
 static void map_unname(struct gntdev_map *map)
 {
 	mutex_lock(&map->lock);
+	map->named = false;
 	if (!map->mapping)
 		do_notify(map, NULL);
 	mutex_unlock(&map->lock);
@@ -327,8 +336,10 @@ static int set_notify(struct gntdev_map *map, const struct gntdev_notify *new,
 	int ret = 0;
 
 	mutex_lock(&map->lock);
-	if ((new->action & UNMAP_NOTIFY_CLEAR_BYTE) && map->mapping &&
-	    map->mapping->readonly) {
+	if (!map->named && !map->mapping) {
+		ret = -ENOENT;
+	} else if ((new->action & UNMAP_NOTIFY_CLEAR_BYTE) && map->mapping &&
+		   map->mapping->readonly) {
 		ret = -EINVAL;
 	} else {
 		*old = map->notify;
@@ -381,13 +392,16 @@ out:
  * gntdev_vma_init - start one mmap()
  * @gv: to be filled in
  * @mapping: what is mapped; a reference is taken
+ * @pgoff: offset of its first page, as the VMA counts
  */
-void gntdev_vma_init(struct gntdev_vma *gv, struct gntdev_mapping *mapping)
+void gntdev_vma_init(struct gntdev_vma *gv, struct gntdev_mapping *mapping,
+		     unsigned long pgoff)
 {
 	refcount_set(&gv->users, 1);
 	gntdev_mapping_get(mapping);
 	gv->mapping = mapping;
 	gv->map = NULL;
+	gv->pgoff = pgoff;
 }
 
 /**
@@ -410,13 +424,15 @@ static int mmap_range(struct gntdev_map *map, struct vm_area_struct *vma)
 	struct gntdev_mapping *mapping = map->mapping;
 	struct gntdev_vma *gv;
 
+	if (!map->named)
+		return -EINVAL;
 	if (mapping && mode->mmap_once)
 		return -EBUSY;
 	if (mapping && mapping->readonly && !readonly)
 		return -EACCES;
-	if (readonly && (map->notify.action & UNMAP_NOTIFY_CLEAR_BYTE))
-		return -EINVAL;
 	if (!mapping) {
+		if (readonly && (map->notify.action & UNMAP_NOTIFY_CLEAR_BYTE))
+			return -EINVAL;
 		mapping = gntdev_mapping_create(map->refs, readonly, 0);
 		if (IS_ERR(mapping))
 			return PTR_ERR(mapping);

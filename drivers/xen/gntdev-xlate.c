@@ -7,13 +7,50 @@
  */
 
 #include <linux/dma-direct.h>
+#include <linux/dma-map-ops.h>
 #include <linux/iommu.h>
-#include <linux/iosys-map.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include <asm/xen/hypercall.h>
+#include <xen/interface/event_channel.h>
+
 #include "gntdev-common.h"
+
+/* Number of this domain. */
+static domid_t own_domid;
+
+/* Xen tells it as the other end of an event channel to oneself. */
+static int xlate_init(void)
+{
+	struct evtchn_alloc_unbound alloc = {
+		.dom = DOMID_SELF,
+		.remote_dom = DOMID_SELF,
+	};
+	struct evtchn_status status = { .dom = DOMID_SELF };
+	struct evtchn_close close;
+	int ret;
+
+	ret = HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &alloc);
+	if (ret)
+		return ret;
+	status.port = alloc.port;
+	ret = HYPERVISOR_event_channel_op(EVTCHNOP_status, &status);
+	own_domid = status.u.unbound.dom;
+	close.port = alloc.port;
+	HYPERVISOR_event_channel_op(EVTCHNOP_close, &close);
+	return ret;
+}
+
+/*
+ * On x86, mapping a page of one's own moves it: Xen takes it away from where
+ * the granter has it, who finds a hole there.
+ */
+static bool xlate_may_map(domid_t domid)
+{
+	return !IS_ENABLED(CONFIG_X86) || domid != own_domid;
+}
 
 static void xlate_vma_open(struct vm_area_struct *vma)
 {
@@ -32,9 +69,22 @@ static void xlate_vma_close(struct vm_area_struct *vma)
 	kfree(gv);
 }
 
+/* Pages that the kernel took out of the page table, as MADV_DONTNEED does. */
+static vm_fault_t xlate_vma_fault(struct vm_fault *vmf)
+{
+	struct gntdev_vma *gv = vmf->vma->vm_private_data;
+	unsigned long page = vmf->pgoff - gv->pgoff;
+
+	if (page >= gv->mapping->refs->count)
+		return VM_FAULT_SIGBUS;
+	return vmf_insert_page(vmf->vma, vmf->address,
+			       gv->mapping->pages[page]);
+}
+
 static const struct vm_operations_struct xlate_vm_ops = {
 	.open = xlate_vma_open,
 	.close = xlate_vma_close,
+	.fault = xlate_vma_fault,
 };
 
 static struct gntdev_vma *xlate_mmap(struct gntdev_mapping *mapping,
@@ -46,12 +96,10 @@ static struct gntdev_vma *xlate_mmap(struct gntdev_mapping *mapping,
 	gv = kzalloc(sizeof(*gv), GFP_KERNEL_ACCOUNT);
 	if (!gv)
 		return ERR_PTR(-ENOMEM);
-	gntdev_vma_init(gv, mapping);
+	gntdev_vma_init(gv, mapping, vma->vm_pgoff);
 	ret = vm_map_pages_zero(vma, mapping->pages, mapping->refs->count);
 	if (ret) {
-		/* The pages already inserted go with the VMA; until then the
-		 * references to them keep the grants mapped.
-		 */
+		/* References of pages inserted already keep those mapped. */
 		gntdev_vma_fini(gv);
 		kfree(gv);
 		return ERR_PTR(ret);
@@ -75,53 +123,54 @@ static const struct vm_operations_struct xlate_dmabuf_vm_ops = {
 	.fault = xlate_dmabuf_fault,
 };
 
+/* All mappings of a page have the same attributes as the DMA API's own. */
+static pgprot_t page_prot(struct gntdev_mapping *mapping, pgprot_t prot)
+{
+	struct gnttab_dma_buffer *dma = mapping->dma;
+
+	if (!dma || dev_is_dma_coherent(dma->dev))
+		return prot;
+	if (dma->attrs & DMA_ATTR_WRITE_COMBINE)
+		return pgprot_writecombine(prot);
+	return pgprot_dmacoherent(prot);
+}
+
 /* The VMA's file is the dma-buf, which owns the mapping. */
 static int xlate_mmap_dmabuf(struct gntdev_mapping *mapping,
 			     struct vm_area_struct *vma, unsigned long first)
 {
 	vma->vm_private_data = mapping;
 	vma->vm_ops = &xlate_dmabuf_vm_ops;
-	if (mapping->dma && mapping->dma->attrs & DMA_ATTR_WRITE_COMBINE)
-		vma->vm_page_prot = pgprot_writecombine(vma->vm_page_prot);
+	vma->vm_page_prot = page_prot(mapping, vma->vm_page_prot);
 	return 0;
 }
 
-static pgprot_t kernel_prot(struct gntdev_mapping *mapping)
+static int xlate_vmap(struct gntdev_mapping *mapping)
 {
-	if (mapping->dma && mapping->dma->attrs & DMA_ATTR_WRITE_COMBINE)
-		return pgprot_writecombine(PAGE_KERNEL);
-	return PAGE_KERNEL;
+	mapping->vaddr = vmap(mapping->pages, mapping->refs->count, VM_MAP,
+			      page_prot(mapping, PAGE_KERNEL));
+	return mapping->vaddr ? 0 : -ENOMEM;
 }
 
-static int xlate_vmap(struct gntdev_mapping *mapping, struct iosys_map *where)
+static void xlate_vunmap(struct gntdev_mapping *mapping)
 {
-	void *vaddr;
-
-	if (mapping->consecutive && !mapping->dma) {
-		iosys_map_set_vaddr(where, page_address(mapping->pages[0]));
-		return 0;
-	}
-	vaddr = vmap(mapping->pages, mapping->refs->count, VM_MAP,
-		     kernel_prot(mapping));
-	if (!vaddr)
-		return -ENOMEM;
-	iosys_map_set_vaddr(where, vaddr);
-	return 0;
+	vunmap(mapping->vaddr);
 }
 
-static void xlate_vunmap(struct gntdev_mapping *mapping,
-			 struct iosys_map *where)
-{
-	if (is_vmalloc_addr(where->vaddr))
-		vunmap(where->vaddr);
-}
-
-/* An IOMMU may put the page anywhere; without one, a copy has another address. */
+/*
+ * The device must see the granted frame, not a page bounced for it: neither
+ * an IOMMU's translation nor the address itself may lead elsewhere. On ARM, a
+ * device that no IOMMU translates for sees machine addresses.
+ */
 static bool xlate_bus_addr_ok(struct device *dev, struct page *page,
 			      dma_addr_t addr)
 {
-	return device_iommu_mapped(dev) ||
-	       addr == phys_to_dma(dev, page_to_phys(page));
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+	phys_addr_t phys = PFN_PHYS(pfn_to_bfn(page_to_pfn(page)));
+
+	if (domain && (domain->type & __IOMMU_DOMAIN_PAGING))
+		return iommu_iova_to_phys(domain, addr) == phys;
+	return addr == phys_to_dma(dev, phys);
 }
 
 static bool xlate_may_grant(unsigned long pfn)
@@ -132,11 +181,14 @@ static bool xlate_may_grant(unsigned long pfn)
 		return false;
 	page = pfn_to_page(pfn);
 	return !PageReserved(page) && !is_zone_device_page(page) &&
-	       !PageForeign(page);
+	       !(PageForeign(page) && PagePrivate(page));
 }
 
 const struct gntdev_mode gntdev_xlate_mode = {
+	.init = xlate_init,
+	.may_map = xlate_may_map,
 	.map_flags = GNTMAP_host_map,
+	.scattered = !IS_ENABLED(CONFIG_X86),
 	.mmap = xlate_mmap,
 	.mmap_dmabuf = xlate_mmap_dmabuf,
 	.vmap = xlate_vmap,

@@ -3,6 +3,8 @@
  * /dev/xen/gntdev: memory that other Xen domains grant, for user space.
  */
 
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/compat.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
@@ -27,7 +29,27 @@ MODULE_PARM_DESC(limit,
  */
 bool gntdev_count_valid(u32 count)
 {
-	return count && count <= READ_ONCE(limit);
+	return count && count <= min(READ_ONCE(limit), GNTDEV_COUNT_MAX);
+}
+
+/**
+ * gntdev_may_map - whether grants of a domain can be mapped
+ * @domid: as user space gave it
+ *
+ * Return: 0, -EINVAL if no domain can have this number, or -EOPNOTSUPP.
+ */
+int gntdev_may_map(u32 domid)
+{
+	const struct gntdev_mode *mode = gntdev_mode();
+
+	if (!gntdev_domid_valid(domid))
+		return -EINVAL;
+	if (mode->may_map && !mode->may_map(domid)) {
+		pr_debug_ratelimited("grants of d%u cannot be mapped here\n",
+				     domid);
+		return -EOPNOTSUPP;
+	}
+	return 0;
 }
 
 /**

@@ -105,10 +105,9 @@ static int vacate_some(struct gnttab_dma_buffer *buf, xen_pfn_t *frames,
 	unsigned int i, done;
 	int ret;
 
-	for (i = 0; i < count; i++) {
-		xenmem_reservation_scrub_page(pages[i]);
+	/* Nothing to scrub: memory from the DMA API is zero. */
+	for (i = 0; i < count; i++)
 		frames[i] = xen_page_to_gfn(pages[i]);
-	}
 	xenmem_reservation_va_mapping_reset(count, pages);
 	ret = flush_translations();
 	if (!ret)

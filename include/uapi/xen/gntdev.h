@@ -21,6 +21,7 @@
  *  - ENOTTY: unknown command.
  *  - EINVAL: an impossible argument or combination of arguments.
  *  - EFAULT: bad user memory.
+ *  - EBADF: no descriptor has that number.
  *  - ENOENT: nothing has that index or cookie.
  *  - EBUSY: the object is in use.
  *  - EACCES: the granting domain, or the mode of a file, forbids the access.
