@@ -24,8 +24,8 @@ REPLACED=(
 
 newest_abi()
 {
-	apt-cache pkgnames "linux-image-$RIG_SERIES." |
-		sed -nE 's/^linux-image-([0-9.]+(\+[a-z0-9.]+)?-amd64)$/\1/p' |
+	apt-cache search --names-only "^linux-image-$RIG_SERIES\\.[0-9]" |
+		sed -nE 's/^linux-image-([0-9.]+(\+[a-z0-9.]+)?-amd64) .*/\1/p' |
 		sort -V | tail -n 1
 }
 
@@ -157,8 +157,10 @@ mkdir -p "$RIG_CACHE"
 exec 9>"$RIG_CACHE/fetch.lock"
 flock 9
 
+# A kernel whose headers were not fetched in time is of no use.
 abi=$(cat "$ABI_FILE" 2>/dev/null) || abi=
-if [ -z "$abi" ] || [ ! -d "$RIG_CACHE/kernel-$abi" ]; then
+if [ -z "$abi" ] || [ ! -d "$RIG_CACHE/kernel-$abi" ] ||
+   [ ! -d "$RIG_CACHE/headers-$abi" ]; then
 	abi=$(choose_abi)
 	echo "$abi" >"$ABI_FILE"
 fi

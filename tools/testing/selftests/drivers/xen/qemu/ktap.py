@@ -21,7 +21,7 @@ DIRECTIVE = re.compile(r"#\s*(SKIP|XFAIL|TODO)\b", re.IGNORECASE)
 BEGIN = re.compile(r"^RIG-BEGIN (\S+)")
 END = re.compile(r"^RIG-RESULT (\S+) (\d+) (\d+)")
 GATE = re.compile(r"^RIG-GATE (ok|not ok) (.*)$")
-NOISE = re.compile(r"^#\s+(RUN|OK)\s|^# (Starting|Totals|PASSED|FAILED)")
+NOISE = re.compile(r"^#\s+(RUN|OK|SKIP)\s|^# (Starting|Totals|PASSED|FAILED)")
 FATAL = re.compile(r"^RIG-(FAIL|STUCK) (.*)$")
 EXIT_SKIP = 4
 

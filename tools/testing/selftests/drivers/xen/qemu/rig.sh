@@ -1,7 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The rig: real Xen with a stock kernel as PV dom0 in QEMU's emulation.
+# The rig: real Xen with a stock kernel as PV dom0 in QEMU's emulation. No bare
+# metal, no nested virtualization, nothing but a Debian host.
+#
+# deps.sh, fetch.sh    the host's packages; the cache of downloads
+# rootfs.sh, boot.sh   the initramfs of dom0 and of the domU; one boot
+# init-*.sh            /init of both
+# dom0-lib.sh          in dom0: running a program, and the gates behind it
+# ktap.py              counts what a boot reports
+# static.sh, test.sh   checks without a machine; "make test"
+#
+# The host learns from the second serial line of the emulated machine (the
+# report), the first one is the console of Xen and of dom0's kernel. Both are
+# kept below $(O)/rig, with a folder for each name of a boot.
 
 # shellcheck source=rig-lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/rig-lib.sh"

@@ -4,16 +4,26 @@
 # Checks that need no machine, each a function that fails when it finds
 # anything. To be sourced by test.sh, which sets KDIR and SRC.
 
-# Files of the project, also those that are not committed yet.
+# Files of the project, also those that are not committed yet, relative to its
+# top. The folder may belong to another user, as it often does in containers.
 static_files()
 {
 	local f
 
-	git -C "$RIG_TOP" ls-files --cached --others --exclude-standard \
-		-- "$@" | while read -r f; do
+	git -c safe.directory='*' -C "$RIG_TOP" ls-files --cached --others \
+		--exclude-standard -- "$@" | while read -r f; do
 		# A file may be deleted but not yet committed.
 		[ ! -f "$RIG_TOP/$f" ] || echo "$f"
 	done
+}
+
+# No files, nothing wrong: that must not pass.
+static_any()
+{
+	[ $# -gt 0 ] || {
+		echo "no files to check"
+		return 1
+	}
 }
 
 # A command whose output must not have a line of a pattern.
@@ -82,6 +92,7 @@ static_checkpatch()
 		'*.md' '*Makefile' '*Kconfig' .ci/run |
 		grep -v -e "^$uapi\$" -e '^tools/')
 	mapfile -t user < <(static_files 'tools/*')
+	static_any "${kernel[@]}" && static_any "${user[@]}" || return
 	static_checkpatch_files -f "${kernel[@]}" || rc=1
 	static_checkpatch_files --ignore FLEXIBLE_ARRAY -f "$uapi" || rc=1
 	static_checkpatch_files --ignore CAMELCASE -f "${user[@]}" || rc=1
@@ -94,7 +105,7 @@ static_kernel_doc()
 	local files
 
 	mapfile -t files < <(static_files 'drivers/*.[ch]' 'include/*.h')
-	cd "$RIG_TOP" || return
+	static_any "${files[@]}" && cd "$RIG_TOP" || return
 	"$SRC/scripts/kernel-doc" -none -Wall -Werror "${files[@]}"
 }
 
@@ -108,7 +119,7 @@ static_codespell()
 	local files
 
 	mapfile -t files < <(static_files '*' | grep -v '\.png$')
-	cd "$RIG_TOP" || return
+	static_any "${files[@]}" && cd "$RIG_TOP" || return
 	# The kernel's name for a struct file pointer is a word here.
 	codespell -L filp -- "${files[@]}"
 }
@@ -118,7 +129,7 @@ static_shellcheck()
 	local files
 
 	mapfile -t files < <(static_files '*.sh' '.ci/run')
-	cd "$RIG_TOP" || return
+	static_any "${files[@]}" && cd "$RIG_TOP" || return
 	shellcheck -x -P SCRIPTDIR -- "${files[@]}"
 }
 
