@@ -44,7 +44,7 @@ static_checks()
 	point "documentation" static_docs
 	point "codespell" static_codespell
 	point "shellcheck" static_shellcheck
-	point "build of the programs" static_user_space
+	point "build of the programs" static_programs
 	point "self test of the result counter" static_ktap
 }
 
@@ -82,7 +82,7 @@ boot_steps()
 	echo 'exit 0'
 }
 
-# The folder /rig/tests of dom0: programs and their data, no objects.
+# The folder /rig/tests of dom0: the programs and their kernel modules.
 test_folder()
 {
 	local dir=$RIG_TMP/tests p
@@ -92,6 +92,7 @@ test_folder()
 	for p in "$@"; do
 		cp -- "$RIG_O/selftests/gntdev/$p" "$dir/"
 	done
+	find "$RIG_O/selftests/gntdev" -name '*.ko' -exec cp -t "$dir" {} +
 	echo "$dir"
 }
 
