@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Test module: mock exporter and importer of dma-bufs, see mock-dmabuf.h.
+ */
+#include <linux/dma-buf.h>
+#include <linux/dma-mapping.h>
+#include <linux/fs.h>
+#include <linux/iosys-map.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/platform_device.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "mock-dmabuf.h"
+
+#define MAX_PAGES	64u
+#define EXTRA_PAGES	3u
+#define PIECE		512u
+/* The local APIC of every x86 machine: no RAM. */
+#define MMIO_ADDRESS	0xfee00000ull
+#define NO_ADDRESS	BIT_ULL(45)
+
+struct mock_buffer {
+	enum mock_kind kind;
+	unsigned int count;
+	unsigned int order;
+	struct page *block;
+};
+
+/* Pages of a foreign buffer whose references are held. */
+struct mock_pins {
+	struct page **pages;
+	unsigned int count;
+};
+
+static atomic_t buffers, attached, mapped, direction;
+static struct platform_device *importer;
+
+static unsigned int entries_of(const struct mock_buffer *buf)
+{
+	switch (buf->kind) {
+	case MOCK_ONE_ENTRY:
+		return 1;
+	case MOCK_PIECES:
+		return buf->count * (PAGE_SIZE / PIECE);
+	case MOCK_SHORT:
+		return buf->count - 1;
+	case MOCK_LONG:
+		return buf->count + EXTRA_PAGES;
+	default:
+		return buf->count;
+	}
+}
+
+static void fill_table(const struct mock_buffer *buf, struct sg_table *sgt)
+{
+	unsigned int len = PAGE_SIZE, i;
+	struct scatterlist *sg;
+
+	if (buf->kind == MOCK_ONE_ENTRY)
+		len = buf->count * PAGE_SIZE;
+	else if (buf->kind == MOCK_PIECES)
+		len = PIECE;
+	for_each_sgtable_sg(sgt, sg, i)
+		sg_set_page(sg, nth_page(buf->block, i * len / PAGE_SIZE), len,
+			    i * len % PAGE_SIZE);
+}
+
+/* What is wrong with a table is wrong with its DMA side. */
+static void bend_table(const struct mock_buffer *buf, struct sg_table *sgt)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+
+	if (buf->kind == MOCK_OFFSET) {
+		sg_dma_address(sgt->sgl) += PIECE;
+	} else if (buf->kind == MOCK_MERGED) {
+		sg_dma_len(sgt->sgl) = buf->count * PAGE_SIZE;
+		sgt->nents = 1;
+	}
+	for_each_sgtable_sg(sgt, sg, i) {
+		if (buf->kind == MOCK_MANGLED)
+			sg->page_link ^= ~0xfful;
+		else if (buf->kind == MOCK_MMIO)
+			sg_dma_address(sg) = MMIO_ADDRESS;
+		else if (buf->kind == MOCK_NOWHERE)
+			sg_dma_address(sg) = NO_ADDRESS + i * PAGE_SIZE;
+	}
+}
+
+static void straighten_table(const struct mock_buffer *buf,
+			     struct sg_table *sgt)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+
+	if (buf->kind != MOCK_MANGLED)
+		return;
+	for_each_sgtable_sg(sgt, sg, i)
+		sg->page_link ^= ~0xfful;
+}
+
+static int mock_attach(struct dma_buf *dmabuf,
+		       struct dma_buf_attachment *attachment)
+{
+	atomic_inc(&attached);
+	return 0;
+}
+
+static void mock_detach(struct dma_buf *dmabuf,
+			struct dma_buf_attachment *attachment)
+{
+	atomic_dec(&attached);
+}
+
+static struct sg_table *mock_map(struct dma_buf_attachment *attachment,
+				 enum dma_data_direction dir)
+{
+	struct mock_buffer *buf = attachment->dmabuf->priv;
+	struct sg_table *sgt;
+	int ret;
+
+	if (buf->kind == MOCK_NO_MAP)
+		return ERR_PTR(-EIO);
+	sgt = kzalloc(sizeof(*sgt), GFP_KERNEL);
+	if (!sgt)
+		return ERR_PTR(-ENOMEM);
+	ret = sg_alloc_table(sgt, entries_of(buf), GFP_KERNEL);
+	if (ret)
+		goto free;
+	fill_table(buf, sgt);
+	ret = dma_map_sgtable(attachment->dev, sgt, dir, 0);
+	if (ret)
+		goto free_table;
+	bend_table(buf, sgt);
+	atomic_inc(&mapped);
+	atomic_set(&direction, dir);
+	return sgt;
+
+free_table:
+	sg_free_table(sgt);
+free:
+	kfree(sgt);
+	return ERR_PTR(ret);
+}
+
+static void mock_unmap(struct dma_buf_attachment *attachment,
+		       struct sg_table *sgt, enum dma_data_direction dir)
+{
+	struct mock_buffer *buf = attachment->dmabuf->priv;
+	unsigned int i;
+	struct scatterlist *sg;
+
+	straighten_table(buf, sgt);
+	/* The addresses have to be those of the mapping again. */
+	for_each_sgtable_sg(sgt, sg, i) {
+		sg_dma_address(sg) = sg_phys(sg);
+		sg_dma_len(sg) = sg->length;
+	}
+	sgt->nents = sgt->orig_nents;
+	dma_unmap_sgtable(attachment->dev, sgt, dir, 0);
+	sg_free_table(sgt);
+	kfree(sgt);
+	atomic_dec(&mapped);
+}
+
+static int mock_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	struct mock_buffer *buf = dmabuf->priv;
+	struct page *pages[MAX_PAGES];
+	unsigned int i;
+
+	for (i = 0; i < buf->count; i++)
+		pages[i] = nth_page(buf->block, i);
+	return vm_map_pages(vma, pages, buf->count);
+}
+
+static void mock_release(struct dma_buf *dmabuf)
+{
+	struct mock_buffer *buf = dmabuf->priv;
+
+	__free_pages(buf->block, buf->order);
+	kfree(buf);
+	atomic_dec(&buffers);
+}
+
+static const struct dma_buf_ops mock_ops = {
+	.attach = mock_attach,
+	.detach = mock_detach,
+	.map_dma_buf = mock_map,
+	.unmap_dma_buf = mock_unmap,
+	.mmap = mock_mmap,
+	.release = mock_release,
+};
+
+static int export_buffer(struct mock_buffer *buf)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(info);
+	struct dma_buf *dmabuf;
+	int fd;
+
+	info.ops = &mock_ops;
+	info.size = buf->count * PAGE_SIZE;
+	info.flags = O_RDWR;
+	info.priv = buf;
+	dmabuf = dma_buf_export(&info);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	atomic_inc(&buffers);
+	fd = dma_buf_fd(dmabuf, O_CLOEXEC);
+	if (fd < 0)
+		dma_buf_put(dmabuf);
+	return fd;
+}
+
+static int mock_create(const struct mock_create __user *arg)
+{
+	struct mock_create create;
+	struct mock_buffer *buf;
+
+	if (copy_from_user(&create, arg, sizeof(create)))
+		return -EFAULT;
+	if (create.kind >= MOCK_KINDS || !create.pages ||
+	    create.pages > MAX_PAGES)
+		return -EINVAL;
+	buf = kzalloc(sizeof(*buf), GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	buf->kind = create.kind;
+	buf->count = create.pages;
+	buf->order = get_order((create.pages + EXTRA_PAGES) * PAGE_SIZE);
+	buf->block = alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_COMP,
+				 buf->order);
+	if (!buf->block) {
+		kfree(buf);
+		return -ENOMEM;
+	}
+	return export_buffer(buf);
+}
+
+static int mock_stats(struct mock_stats __user *arg)
+{
+	struct mock_stats stats = {
+		.buffers = atomic_read(&buffers),
+		.attached = atomic_read(&attached),
+		.mapped = atomic_read(&mapped),
+		.direction = atomic_read(&direction),
+	};
+
+	return copy_to_user(arg, &stats, sizeof(stats)) ? -EFAULT : 0;
+}
+
+/* Attach, map for DMA, map for the kernel, and call back. */
+static int with_mapping(struct dma_buf *dmabuf, void *arg,
+			int (*use)(struct dma_buf *dmabuf,
+				   struct sg_table *sgt, void *vaddr,
+				   void *arg))
+{
+	struct dma_buf_attachment *attachment;
+	struct sg_table *sgt;
+	struct iosys_map map;
+	int ret;
+
+	attachment = dma_buf_attach(dmabuf, &importer->dev);
+	if (IS_ERR(attachment))
+		return PTR_ERR(attachment);
+	sgt = dma_buf_map_attachment_unlocked(attachment, DMA_BIDIRECTIONAL);
+	if (IS_ERR(sgt)) {
+		ret = PTR_ERR(sgt);
+		goto detach;
+	}
+	ret = dma_buf_vmap_unlocked(dmabuf, &map);
+	if (ret)
+		goto unmap;
+	ret = use(dmabuf, sgt, map.vaddr, arg);
+	dma_buf_vunmap_unlocked(dmabuf, &map);
+unmap:
+	dma_buf_unmap_attachment_unlocked(attachment, sgt, DMA_BIDIRECTIONAL);
+detach:
+	dma_buf_detach(dmabuf, attachment);
+	return ret;
+}
+
+static int use_access(struct dma_buf *dmabuf, struct sg_table *sgt,
+		      void *vaddr, void *arg)
+{
+	struct mock_access *access = arg;
+	struct scatterlist *sg;
+	unsigned int i;
+
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		access->entries++;
+		access->longest = max(access->longest, sg_dma_len(sg));
+	}
+	if (access->write)
+		return copy_from_user(vaddr, u64_to_user_ptr(access->data),
+				      dmabuf->size) ? -EFAULT : 0;
+	return copy_to_user(u64_to_user_ptr(access->data), vaddr,
+			    dmabuf->size) ? -EFAULT : 0;
+}
+
+static int mock_access(struct mock_access __user *arg)
+{
+	struct mock_access access;
+	struct dma_buf *dmabuf;
+	int ret;
+
+	if (copy_from_user(&access, arg, sizeof(access)))
+		return -EFAULT;
+	access.entries = 0;
+	access.longest = 0;
+	dmabuf = dma_buf_get(access.fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	ret = with_mapping(dmabuf, &access, use_access);
+	dma_buf_put(dmabuf);
+	if (!ret && copy_to_user(arg, &access, sizeof(access)))
+		ret = -EFAULT;
+	return ret;
+}
+
+static void drop_pins(struct mock_pins *pins)
+{
+	while (pins->count)
+		put_page(pins->pages[--pins->count]);
+	kvfree(pins->pages);
+	pins->pages = NULL;
+}
+
+static int use_pin(struct dma_buf *dmabuf, struct sg_table *sgt, void *vaddr,
+		   void *arg)
+{
+	unsigned int count = dmabuf->size >> PAGE_SHIFT;
+	struct mock_pins *pins = arg;
+	struct sg_page_iter piter;
+
+	pins->pages = kvcalloc(count, sizeof(*pins->pages), GFP_KERNEL);
+	if (!pins->pages)
+		return -ENOMEM;
+	/* An importer has no right to these, but some drivers take them. */
+	for_each_sgtable_page(sgt, &piter, 0) {
+		struct page *page = sg_page_iter_page(&piter);
+
+		if (pins->count == count)
+			break;
+		get_page(page);
+		pins->pages[pins->count++] = page;
+	}
+	return 0;
+}
+
+static int mock_pin(struct mock_pins *pins, int fd)
+{
+	struct dma_buf *dmabuf;
+	int ret;
+
+	if (pins->pages)
+		return -EBUSY;
+	dmabuf = dma_buf_get(fd);
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	ret = with_mapping(dmabuf, pins, use_pin);
+	dma_buf_put(dmabuf);
+	return ret;
+}
+
+static long mock_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+{
+	void __user *user = (void __user *)arg;
+
+	switch (cmd) {
+	case MOCK_IOC_CREATE:
+		return mock_create(user);
+	case MOCK_IOC_STATS:
+		return mock_stats(user);
+	case MOCK_IOC_ACCESS:
+		return mock_access(user);
+	case MOCK_IOC_PIN:
+		return mock_pin(filp->private_data, arg);
+	case MOCK_IOC_UNPIN:
+		drop_pins(filp->private_data);
+		return 0;
+	default:
+		return -ENOTTY;
+	}
+}
+
+static int mock_open(struct inode *inode, struct file *filp)
+{
+	struct mock_pins *pins = kzalloc(sizeof(*pins), GFP_KERNEL);
+
+	filp->private_data = pins;
+	return pins ? 0 : -ENOMEM;
+}
+
+static int mock_close(struct inode *inode, struct file *filp)
+{
+	drop_pins(filp->private_data);
+	kfree(filp->private_data);
+	return 0;
+}
+
+static const struct file_operations mock_fops = {
+	.owner = THIS_MODULE,
+	.open = mock_open,
+	.release = mock_close,
+	.unlocked_ioctl = mock_ioctl,
+};
+
+static struct miscdevice mock_device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "mock-dmabuf",
+	.fops = &mock_fops,
+};
+
+static int __init mock_init(void)
+{
+	int ret;
+
+	importer = platform_device_register_simple("mock-dmabuf", -1, NULL, 0);
+	if (IS_ERR(importer))
+		return PTR_ERR(importer);
+	ret = dma_coerce_mask_and_coherent(&importer->dev, DMA_BIT_MASK(64));
+	if (!ret)
+		ret = misc_register(&mock_device);
+	if (ret)
+		platform_device_unregister(importer);
+	return ret;
+}
+
+static void __exit mock_exit(void)
+{
+	misc_deregister(&mock_device);
+	platform_device_unregister(importer);
+}
+
+module_init(mock_init);
+module_exit(mock_exit);
+MODULE_DESCRIPTION("Mock exporter and importer of dma-bufs");
+MODULE_IMPORT_NS(DMA_BUF);
+MODULE_LICENSE("GPL");
