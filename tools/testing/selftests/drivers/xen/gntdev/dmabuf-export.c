@@ -75,27 +75,27 @@ static void check_both_directions(struct __test_metadata *_metadata,
 	gnt_pages_free(&self->own);
 }
 
-TEST_F_TIMEOUT(export, data_passes_at_all_sizes, TEST_SECONDS)
+TEST_F(export, data_passes_at_all_sizes)
 {
 	for (size_t i = 0; i < ARRAY_SIZE_OF(buffer_sizes); i++)
 		check_both_directions(_metadata, self, buffer_sizes[i], 0);
 }
 
-TEST_F_TIMEOUT(export, write_combined_at_all_sizes, TEST_SECONDS)
+TEST_F(export, write_combined_at_all_sizes)
 {
 	for (size_t i = 0; i < ARRAY_SIZE_OF(buffer_sizes); i++)
 		check_both_directions(_metadata, self, buffer_sizes[i],
 				      GNTDEV_DMA_FLAG_WC);
 }
 
-TEST_F_TIMEOUT(export, coherent_at_all_sizes, TEST_SECONDS)
+TEST_F(export, coherent_at_all_sizes)
 {
 	for (size_t i = 0; i < ARRAY_SIZE_OF(buffer_sizes); i++)
 		check_both_directions(_metadata, self, buffer_sizes[i],
 				      GNTDEV_DMA_FLAG_COHERENT);
 }
 
-TEST_F_TIMEOUT(export, limit_many_pages, TEST_SECONDS)
+TEST_F(export, limit_many_pages)
 {
 	const uint32_t own = 1024;
 	uint32_t limit = (uint32_t)gntdev_limit();
@@ -345,7 +345,7 @@ static int vgem_close(int drm, uint32_t handle)
 	return ioctl(drm, DRM_IOCTL_GEM_CLOSE, &gem) ? -errno : 0;
 }
 
-TEST_F_TIMEOUT(export, device_imports_at_all_sizes, TEST_SECONDS)
+TEST_F(export, device_imports_at_all_sizes)
 {
 	int drm = drm_open("vgem");
 
@@ -472,7 +472,7 @@ static uint32_t revoked_ref(void)
 	return ref;
 }
 
-TEST_F_TIMEOUT(export, one_revoked_ref_fails_all, TEST_SECONDS)
+TEST_F(export, one_revoked_ref_fails_all)
 {
 	uint32_t bad;
 
@@ -529,7 +529,7 @@ TEST_F(export, unmap_command_never_hits_an_export)
 	close(dmabuf);
 }
 
-TEST_F_TIMEOUT(export, many_buffers_of_the_same_grants, TEST_SECONDS)
+TEST_F(export, many_buffers_of_the_same_grants)
 {
 	int dmabufs[100];
 

@@ -66,7 +66,7 @@ static void check_buffer(struct __test_metadata *_metadata,
 	free(refs);
 }
 
-TEST_F_TIMEOUT(import, udmabuf_at_all_sizes, TEST_SECONDS)
+TEST_F(import, udmabuf_at_all_sizes)
 {
 	for (size_t i = 0; i < ARRAY_SIZE_OF(buffer_sizes); i++) {
 		struct dmabuf_pages pages;
@@ -77,7 +77,7 @@ TEST_F_TIMEOUT(import, udmabuf_at_all_sizes, TEST_SECONDS)
 	}
 }
 
-TEST_F_TIMEOUT(import, system_heap_at_all_sizes, TEST_SECONDS)
+TEST_F(import, system_heap_at_all_sizes)
 {
 	for (size_t i = 0; i < ARRAY_SIZE_OF(buffer_sizes); i++) {
 		int dmabuf = heap_alloc(buffer_sizes[i], O_RDWR);
@@ -102,18 +102,18 @@ static void check_dumb_buffers(struct __test_metadata *_metadata,
 	}
 }
 
-TEST_F_TIMEOUT(import, vgem_buffers_at_all_sizes, TEST_SECONDS)
+TEST_F(import, vgem_buffers_at_all_sizes)
 {
 	check_dumb_buffers(_metadata, self, "vgem");
 }
 
-TEST_F_TIMEOUT(import, screen_buffers_at_all_sizes, TEST_SECONDS)
+TEST_F(import, screen_buffers_at_all_sizes)
 {
 	check_dumb_buffers(_metadata, self, "cirrus");
 }
 
 /* More than a 16-bit count can tell, in units of 32768. */
-TEST_F_TIMEOUT(import, tens_of_thousands_of_pages, TEST_SECONDS)
+TEST_F(import, tens_of_thousands_of_pages)
 {
 	const uint32_t count = 40000;
 	int dmabuf = heap_alloc(count, O_RDWR);
@@ -124,7 +124,7 @@ TEST_F_TIMEOUT(import, tens_of_thousands_of_pages, TEST_SECONDS)
 }
 
 /* No grant table has room for that many: everything is taken back. */
-TEST_F_TIMEOUT(import, limit_many_pages, TEST_SECONDS)
+TEST_F(import, limit_many_pages)
 {
 	uint32_t limit = (uint32_t)gntdev_limit();
 	uint32_t *refs = calloc(limit, sizeof(*refs));
@@ -345,7 +345,7 @@ static void *use_memory(uint32_t pages, uint64_t seed)
 }
 
 /* The peer still maps the pages: they belong to nobody else until it stops. */
-TEST_F_TIMEOUT(import, release_while_the_peer_maps, TEST_SECONDS)
+TEST_F(import, release_while_the_peer_maps)
 {
 	const uint32_t count = 64;
 	uint32_t big = (uint32_t)(meminfo_kb("MemFree") / 4 / 2);
@@ -438,7 +438,7 @@ TEST_F_TIMEOUT(import, ten_thousand_releases_before_unmap, 3 * TEST_SECONDS)
 }
 
 /* After release and close the exporter has its memory back. */
-TEST_F_TIMEOUT(import, released_memory_is_free, TEST_SECONDS)
+TEST_F(import, released_memory_is_free)
 {
 	const uint32_t count = 8100;
 	uint32_t *refs = calloc(count, sizeof(*refs));

@@ -265,7 +265,7 @@ static void renew_pages(struct __test_metadata *_metadata,
 	pattern_fill(self->own.addr, 0, PAGES, 1);
 }
 
-TEST_F_TIMEOUT(lifetime, sigkill_in_every_state, TEST_SECONDS)
+TEST_F(lifetime, sigkill_in_every_state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE_OF(states); i++) {
 		die_in_state(_metadata, self, i, SIGKILL);
@@ -273,7 +273,7 @@ TEST_F_TIMEOUT(lifetime, sigkill_in_every_state, TEST_SECONDS)
 	}
 }
 
-TEST_F_TIMEOUT(lifetime, exit_in_every_state, TEST_SECONDS)
+TEST_F(lifetime, exit_in_every_state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE_OF(states); i++) {
 		die_in_state(_metadata, self, i, 0);
@@ -406,7 +406,7 @@ TEST_F(lifetime, child_uses_an_inherited_file)
 }
 
 /* The kernel's choice of a victim is forced on a child that maps grants. */
-TEST_F_TIMEOUT(lifetime, oom_kill_of_a_mapping_process, TEST_SECONDS)
+TEST_F(lifetime, oom_kill_of_a_mapping_process)
 {
 	int ready[2], status;
 	pid_t child;
@@ -666,7 +666,7 @@ static int enter_small_group(const char *group)
 	return write_text(path, pid);
 }
 
-TEST_F_TIMEOUT(lifetime, named_grants_are_charged_to_the_caller, TEST_SECONDS)
+TEST_F(lifetime, named_grants_are_charged_to_the_caller)
 {
 	const char *group = CGROUP_ROOT "/gntdev-test";
 	uint32_t limit = (uint32_t)gntdev_limit();
@@ -697,7 +697,7 @@ TEST_F_TIMEOUT(lifetime, named_grants_are_charged_to_the_caller, TEST_SECONDS)
 }
 
 /* Many short lives leave no memory behind. */
-TEST_F_TIMEOUT(lifetime, thousands_of_lives_leak_nothing, TEST_SECONDS)
+TEST_F(lifetime, thousands_of_lives_leak_nothing)
 {
 	uint64_t before = 0;
 

@@ -112,13 +112,13 @@ static void check_both_directions(struct __test_metadata *_metadata,
 	gnt_pages_free(&self->own);
 }
 
-TEST_F_TIMEOUT(map, data_passes_at_all_sizes, TEST_SECONDS)
+TEST_F(map, data_passes_at_all_sizes)
 {
 	for (size_t i = 0; i < ARRAY_SIZE_OF(buffer_sizes); i++)
 		check_both_directions(_metadata, self, buffer_sizes[i]);
 }
 
-TEST_F_TIMEOUT(map, limit_many_grants_are_mapped, TEST_SECONDS)
+TEST_F(map, limit_many_grants_are_mapped)
 {
 	const uint32_t own = 1024;
 	uint32_t limit = (uint32_t)gntdev_limit();
@@ -433,7 +433,7 @@ static void munmap_in_order(struct __test_metadata *_metadata,
 	EXPECT_EQ(0, gntdev_unmap(self->fd, map.index, SMALL));
 }
 
-TEST_F_TIMEOUT(map, munmap_pages_in_every_order, TEST_SECONDS)
+TEST_F(map, munmap_pages_in_every_order)
 {
 	unsigned int order[SMALL] = { 0, 1, 2, 3, 4 };
 	unsigned int state[SMALL] = { 0 };
@@ -699,7 +699,7 @@ TEST_F(map, same_grant_mapped_by_two_files)
 }
 
 /* More than 4 GiB of names on one file: no two of them may overlap. */
-TEST_F_TIMEOUT(map, index_beyond_4g_does_not_wrap, TEST_SECONDS)
+TEST_F(map, index_beyond_4g_does_not_wrap)
 {
 	uint32_t limit = (uint32_t)gntdev_limit();
 	uint32_t maps = (uint32_t)((5ull << 30) / bytes_of(limit));

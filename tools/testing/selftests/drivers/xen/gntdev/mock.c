@@ -300,7 +300,7 @@ static void check_importer(struct __test_metadata *_metadata,
 	free(data);
 }
 
-TEST_F_TIMEOUT(mock, kernel_reads_and_writes_an_export, TEST_SECONDS)
+TEST_F(mock, kernel_reads_and_writes_an_export)
 {
 	static const uint32_t flags[] = {
 		0, GNTDEV_DMA_FLAG_WC, GNTDEV_DMA_FLAG_COHERENT,

@@ -169,23 +169,23 @@ static void show_export(struct __test_metadata *_metadata,
 	EXPECT_EQ(-ETIMEDOUT, gntdev_exp_wait_released(self->fd, dmabuf, 0));
 }
 
-TEST_F_TIMEOUT(scanout, granted_pages_are_shown, TEST_SECONDS)
+TEST_F(scanout, granted_pages_are_shown)
 {
 	show_export(_metadata, self, 0);
 }
 
-TEST_F_TIMEOUT(scanout, write_combined_export_is_shown, TEST_SECONDS)
+TEST_F(scanout, write_combined_export_is_shown)
 {
 	show_export(_metadata, self, GNTDEV_DMA_FLAG_WC);
 }
 
-TEST_F_TIMEOUT(scanout, coherent_export_is_shown, TEST_SECONDS)
+TEST_F(scanout, coherent_export_is_shown)
 {
 	show_export(_metadata, self, GNTDEV_DMA_FLAG_COHERENT);
 }
 
 /* The order of the references is the order of the pages. */
-TEST_F_TIMEOUT(scanout, order_of_references_is_kept, TEST_SECONDS)
+TEST_F(scanout, order_of_references_is_kept)
 {
 	int dmabuf = -1;
 	uint32_t *refs;
@@ -208,7 +208,7 @@ TEST_F_TIMEOUT(scanout, order_of_references_is_kept, TEST_SECONDS)
 	free(refs);
 }
 
-TEST_F_TIMEOUT(scanout, two_buffers_are_flipped, TEST_SECONDS)
+TEST_F(scanout, two_buffers_are_flipped)
 {
 	struct gnt_pages other;
 	int dmabuf;
@@ -231,7 +231,7 @@ TEST_F_TIMEOUT(scanout, two_buffers_are_flipped, TEST_SECONDS)
 	gnt_pages_free(&other);
 }
 
-TEST_F_TIMEOUT(scanout, files_closed_while_shown, TEST_SECONDS)
+TEST_F(scanout, files_closed_while_shown)
 {
 	int dmabuf;
 
@@ -249,7 +249,7 @@ TEST_F_TIMEOUT(scanout, files_closed_while_shown, TEST_SECONDS)
 }
 
 /* The other way: the peer draws into a buffer of the display. */
-TEST_F_TIMEOUT(scanout, peer_draws_into_a_screen_buffer, TEST_SECONDS)
+TEST_F(scanout, peer_draws_into_a_screen_buffer)
 {
 	struct drm_mode_create_dumb create = {
 		.width = WIDTH, .height = HEIGHT, .bpp = 32,

@@ -367,7 +367,7 @@ static int mock_pin(struct mock_pins *pins, int fd)
 	return ret;
 }
 
-static long mock_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
+static long mock_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	void __user *user = (void __user *)arg;
 
@@ -379,27 +379,27 @@ static long mock_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	case MOCK_IOC_ACCESS:
 		return mock_access(user);
 	case MOCK_IOC_PIN:
-		return mock_pin(filp->private_data, arg);
+		return mock_pin(file->private_data, arg);
 	case MOCK_IOC_UNPIN:
-		drop_pins(filp->private_data);
+		drop_pins(file->private_data);
 		return 0;
 	default:
 		return -ENOTTY;
 	}
 }
 
-static int mock_open(struct inode *inode, struct file *filp)
+static int mock_open(struct inode *inode, struct file *file)
 {
 	struct mock_pins *pins = kzalloc(sizeof(*pins), GFP_KERNEL);
 
-	filp->private_data = pins;
+	file->private_data = pins;
 	return pins ? 0 : -ENOMEM;
 }
 
-static int mock_close(struct inode *inode, struct file *filp)
+static int mock_close(struct inode *inode, struct file *file)
 {
-	drop_pins(filp->private_data);
-	kfree(filp->private_data);
+	drop_pins(file->private_data);
+	kfree(file->private_data);
 	return 0;
 }
 
