@@ -38,10 +38,13 @@ rig_init
 rig_tmpdir
 "$RIG_DIR/deps.sh" python3-sphinx
 "$RIG_DIR/fetch.sh" source
-cp -r -- "$RIG_TOP/Documentation/." "$RIG_TMP/"
-docs_index >"$RIG_TMP/index.rst"
-docs_conf >"$RIG_TMP/conf.py"
+# Documents include files of the tree by relative paths.
+DOCS=$RIG_TMP/Documentation
+cp -r -- "$RIG_TOP/Documentation" "$DOCS"
+ln -s -- "$RIG_TOP/tools" "$RIG_TMP/tools"
+docs_index >"$DOCS/index.rst"
+docs_conf >"$DOCS/conf.py"
 export srctree=$RIG_TOP
 export SPHINX_QUIET=1
-sphinx-build -q -W --keep-going -b html "$RIG_TMP" "$RIG_O/docs"
+sphinx-build -q -W --keep-going -b html "$DOCS" "$RIG_O/docs"
 rig_say "documentation: $RIG_O/docs/index.html"
