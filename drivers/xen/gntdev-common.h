@@ -27,7 +27,7 @@
  *   dma-buf reservation lock
  *     gntdev_export.lock
  *   gntdev_dmabuf_table.lock
- *   gntdev_file.maps (the xarray's own spinlock)
+ *   gntdev_file.maps (the tree's own spinlock)
  *
  * User memory is never accessed under any of them: a page fault takes
  * mmap_lock.
@@ -36,12 +36,12 @@
 #define _XEN_GNTDEV_COMMON_H
 
 #include <linux/kref.h>
+#include <linux/maple_tree.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/sizes.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
-#include <linux/xarray.h>
 
 #include <xen/xen.h>
 #include <xen/interface/grant_table.h>
@@ -65,11 +65,11 @@ struct gntdev_pv_vmap;
 
 /**
  * struct gntdev_file - what belongs to one open file
- * @maps: gntdev_map by number; see gntdev_map.id
+ * @maps: gntdev_map by page offset
  * @dmabufs: the exports and imports made through this file
  */
 struct gntdev_file {
-	struct xarray maps;
+	struct maple_tree maps;
 	struct gntdev_dmabuf_table *dmabufs;
 };
 
@@ -149,10 +149,10 @@ struct gntdev_notify {
  * struct gntdev_map - a range of grants named for mmap()
  * @kref: the file until it is unmapped, and each mmap()
  * @file: where the range is named
- * @id: number in @file; the index is id << GNTDEV_MAP_SHIFT, in pages
+ * @first: its index, in pages
  * @refs: the grants
  * @lock: serializes mmap(), the last munmap(), UNMAP and SET_UNMAP_NOTIFY
- * @named: false once it is unmapped by command or by closing the file
+ * @named: can be found; changes under the lock of the tree
  * @mapping: the grants, mapped, while @mmaps is not 0
  * @mmaps: how often it is mmapped
  * @notify: what to do when the range is unmapped
@@ -160,7 +160,7 @@ struct gntdev_notify {
 struct gntdev_map {
 	struct kref kref;
 	struct gntdev_file *file;
-	u32 id;
+	unsigned long first;
 	struct gntdev_refs *refs;
 	struct mutex lock;	/* outside of user memory accesses */
 	bool named;

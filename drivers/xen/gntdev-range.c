@@ -2,9 +2,9 @@
 /*
  * Ranges of grants named for mmap(): MAP, UNMAP, GET_OFFSET, SET_UNMAP_NOTIFY.
  *
- * A range gets the lowest free number; the number, shifted, is its index. The
- * number is taken before anything else, shows nothing until the range is
- * whole, and is free again only when the last mmap() of the range is gone.
+ * A range takes the lowest page offsets that are free. It takes them before
+ * anything else, cannot be found there until it is whole, and gives them back
+ * only when the last mmap() of it is gone.
  */
 
 #include <linux/compat.h>
@@ -16,10 +16,6 @@
 
 #include "gntdev-common.h"
 
-/* Pages between two indices, GNTDEV_COUNT_MAX. */
-#define RANGE_SHIFT		20
-#define RANGE_MASK		((1UL << RANGE_SHIFT) - 1)
-
 /* References copied from user space at a time. */
 #define REFS_PER_COPY		64U
 
@@ -29,14 +25,20 @@ static struct gntdev_map *map_get(struct gntdev_map *map)
 	return map;
 }
 
+/*
+ * Without memory to change the tree, the entry stays, and with it the object;
+ * it is not @named, so nobody finds it, and goes with the file.
+ */
 static void map_free(struct kref *kref)
 {
 	struct gntdev_map *map = container_of(kref, struct gntdev_map, kref);
+	struct maple_tree *maps = &map->file->maps;
 
-	xa_erase(&map->file->maps, map->id);
 	gntdev_refs_put(map->refs);
 	mutex_destroy(&map->lock);
-	kfree(map);
+	mtree_erase(maps, map->first);
+	if (mtree_load(maps, map->first) != map)
+		kfree(map);
 }
 
 static void map_put(struct gntdev_map *map)
@@ -44,27 +46,41 @@ static void map_put(struct gntdev_map *map)
 	kref_put(&map->kref, map_free);
 }
 
-/* Find the range that covers a page offset; the caller gets a reference. */
+/* Find the range that covers a page offset, under the lock of the tree. */
+static struct gntdev_map *map_lookup(struct gntdev_file *file, u64 page)
+{
+	MA_STATE(mas, &file->maps, page, page);
+	struct gntdev_map *map;
+
+	if (page > ULONG_MAX)
+		return NULL;
+	map = mas_walk(&mas);
+	return map && map->named ? map : NULL;
+}
+
+/* The same for anybody; the caller gets a reference. */
 static struct gntdev_map *map_find(struct gntdev_file *file, u64 page)
 {
-	u64 id = page >> RANGE_SHIFT;
-	struct gntdev_map *map = NULL;
+	struct gntdev_map *map;
 
-	if (id > U32_MAX)
-		return NULL;
-	xa_lock(&file->maps);
-	map = xa_load(&file->maps, id);
-	if (map && (page & RANGE_MASK) < map->refs->count)
+	mtree_lock(&file->maps);
+	map = map_lookup(file, page);
+	if (map)
 		map_get(map);
-	else
-		map = NULL;
-	xa_unlock(&file->maps);
+	mtree_unlock(&file->maps);
 	return map;
+}
+
+static void map_set_named(struct gntdev_map *map, bool named)
+{
+	mtree_lock(&map->file->maps);
+	map->named = named;
+	mtree_unlock(&map->file->maps);
 }
 
 static u64 map_index(const struct gntdev_map *map)
 {
-	return (u64)map->id << (RANGE_SHIFT + PAGE_SHIFT);
+	return (u64)map->first << PAGE_SHIFT;
 }
 
 /*
@@ -133,15 +149,14 @@ static struct gntdev_refs *refs_from_user(struct ioctl_gntdev_grant_ref __user *
 }
 
 /* The offset of mmap() has 32 bits of pages in a 32-bit program. */
-static int reserve_id(struct gntdev_map *map)
+static int reserve_pages(struct gntdev_map *map, unsigned int count)
 {
-	u32 max = in_compat_syscall() || BITS_PER_LONG == 32 ?
-		  U32_MAX >> RANGE_SHIFT :
-		  LLONG_MAX >> (RANGE_SHIFT + PAGE_SHIFT);
+	unsigned long max = in_compat_syscall() || BITS_PER_LONG == 32 ?
+			    U32_MAX : LLONG_MAX >> PAGE_SHIFT;
 	int ret;
 
-	ret = xa_alloc(&map->file->maps, &map->id, NULL, XA_LIMIT(0, max),
-		       GFP_KERNEL_ACCOUNT);
+	ret = mtree_alloc_range(&map->file->maps, &map->first, map, count, 0,
+				max, GFP_KERNEL_ACCOUNT);
 	return ret == -EBUSY ? -ENOMEM : ret;
 }
 
@@ -155,15 +170,14 @@ static struct gntdev_map *map_alloc(struct gntdev_file *file,
 	if (!map)
 		return ERR_PTR(-ENOMEM);
 	map->file = file;
-	ret = reserve_id(map);
+	kref_init(&map->kref);
+	mutex_init(&map->lock);
+	map->refs = refs;
+	ret = reserve_pages(map, refs->count);
 	if (ret) {
 		kfree(map);
 		return ERR_PTR(ret);
 	}
-	kref_init(&map->kref);
-	mutex_init(&map->lock);
-	map->named = true;
-	map->refs = refs;
 	return map;
 }
 
@@ -203,8 +217,7 @@ long gntdev_ioctl_map(struct gntdev_file *file, void __user *arg)
 		map_put(map);
 		return -EFAULT;
 	}
-	/* The entry exists, so this needs no memory. */
-	xa_store(&file->maps, map->id, map, GFP_KERNEL_ACCOUNT);
+	map_set_named(map, true);
 	return 0;
 }
 
@@ -257,11 +270,13 @@ static void map_munmapped(struct gntdev_map *map)
 		gntdev_mapping_put(mapping);
 }
 
-/* The name goes; a range that is mmapped notifies when that goes too. */
+/*
+ * The name is gone, and nothing new can start; a range that is mmapped notifies
+ * when that goes too.
+ */
 static void map_unname(struct gntdev_map *map)
 {
 	mutex_lock(&map->lock);
-	map->named = false;
 	if (!map->mapping)
 		do_notify(map, NULL);
 	mutex_unlock(&map->lock);
@@ -279,21 +294,16 @@ long gntdev_ioctl_unmap(struct gntdev_file *file, void __user *arg)
 {
 	struct ioctl_gntdev_unmap_grant_ref op;
 	struct gntdev_map *map;
-	u64 id;
 
 	if (copy_from_user(&op, arg, sizeof(op)))
 		return -EFAULT;
-	id = op.index >> (RANGE_SHIFT + PAGE_SHIFT);
-	if (id > U32_MAX)
-		return -ENOENT;
-	xa_lock(&file->maps);
-	map = xa_load(&file->maps, id);
+	mtree_lock(&file->maps);
+	map = map_lookup(file, op.index >> PAGE_SHIFT);
 	if (map && map_index(map) == op.index && map->refs->count == op.count)
-		/* Replacing an entry needs no memory. */
-		__xa_store(&file->maps, id, XA_ZERO_ENTRY, 0);
+		map->named = false;
 	else
 		map = NULL;
-	xa_unlock(&file->maps);
+	mtree_unlock(&file->maps);
 	if (!map)
 		return -ENOENT;
 	map_unname(map);
@@ -472,7 +482,7 @@ int gntdev_mmap(struct file *filp, struct vm_area_struct *vma)
 	map = map_find(file, vma->vm_pgoff);
 	if (!map)
 		return -EINVAL;
-	if (map_index(map) >> PAGE_SHIFT == vma->vm_pgoff &&
+	if (map->first == vma->vm_pgoff &&
 	    map->refs->count == vma_pages(vma)) {
 		mutex_lock(&map->lock);
 		ret = mmap_range(map, vma);
@@ -488,7 +498,7 @@ int gntdev_mmap(struct file *filp, struct vm_area_struct *vma)
  */
 void gntdev_ranges_init(struct gntdev_file *file)
 {
-	xa_init_flags(&file->maps, XA_FLAGS_ALLOC | XA_FLAGS_ACCOUNT);
+	mt_init_flags(&file->maps, MT_FLAGS_ALLOC_RANGE);
 }
 
 /**
@@ -498,9 +508,16 @@ void gntdev_ranges_init(struct gntdev_file *file)
 void gntdev_ranges_release(struct gntdev_file *file)
 {
 	struct gntdev_map *map;
-	unsigned long id;
+	unsigned long page = 0;
 
-	xa_for_each(&file->maps, id, map)
+	mt_for_each(&file->maps, map, page, ULONG_MAX) {
+		if (!map->named)
+			continue;
+		map_set_named(map, false);
 		map_unname(map);
-	xa_destroy(&file->maps);
+	}
+	page = 0;
+	mt_for_each(&file->maps, map, page, ULONG_MAX)
+		kfree(map);
+	mtree_destroy(&file->maps);
 }
