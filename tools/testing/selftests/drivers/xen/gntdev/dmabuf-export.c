@@ -546,6 +546,34 @@ TEST_F(export, many_buffers_of_the_same_grants)
 		EXPECT_TRUE(released(self->fd, dmabufs[i]));
 }
 
+/* Xen has a table of what a domain maps; these buffers do not fit into it. */
+TEST_F_TIMEOUT(export, map_handles_run_out, 3 * TEST_SECONDS)
+{
+	FIXTURE_DATA(export) other = { .fd = self->fd };
+	uint32_t limit = (uint32_t)gntdev_limit();
+	const uint32_t own = 2048;
+	int dmabufs[7];
+	int count = 0, ret = 0;
+	uint32_t *refs;
+
+	ASSERT_EQ(0, grant_seeded(&self->own, own, 70));
+	refs = repeat_refs(self->own.refs, own, limit);
+	ASSERT_NE(NULL, refs);
+	while (!ret && count < (int)ARRAY_SIZE_OF(dmabufs)) {
+		ret = gntdev_exp_from_refs(self->fd, 0, SELF, refs, limit,
+					   &dmabufs[count]);
+		count += !ret;
+	}
+	EXPECT_EQ(-ENOSPC, ret);
+	EXPECT_LT(0, count);
+	for (int i = 0; i < count; i++)
+		close(dmabufs[i]);
+	for (int i = 0; i < count; i++)
+		EXPECT_TRUE(released(self->fd, dmabufs[i]));
+	free(refs);
+	check_both_directions(_metadata, &other, SMALL, 0);
+}
+
 TEST_F(export, mapped_and_exported_together)
 {
 	struct gntdev_mapping map;

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "kselftest_harness.h"
@@ -452,6 +453,59 @@ TEST_F(errors, import_whose_result_cannot_be_stored)
 				   self->cmd));
 	EXPECT_EQ(0, gntdev_imp_release(self->fd, self->buffer.dmabuf));
 	EXPECT_EQ(0, live_grants(SELF, self->cmd->imp.op.refs, PAGES));
+}
+
+static int set_limit(unsigned long limit)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%lu", limit);
+	return write_text("/sys/module/xen_gntdev/parameters/limit", text);
+}
+
+TEST_F(errors, limit_of_the_module_is_obeyed)
+{
+	unsigned long limit = gntdev_limit();
+	uint32_t refs[PAGES];
+	uint64_t index;
+	int dmabuf;
+
+	ASSERT_LT(0, limit);
+	ASSERT_EQ(0, set_limit(0));
+	EXPECT_EQ(-EINVAL, gntdev_map(self->fd, SELF, self->own.refs, 1,
+				      &index));
+	EXPECT_EQ(-EINVAL, export_pages(self->fd, &self->own, 0));
+	EXPECT_EQ(0, set_limit(1));
+	EXPECT_EQ(-EINVAL, gntdev_map(self->fd, SELF, self->own.refs, 2,
+				      &index));
+	EXPECT_EQ(0, gntdev_map(self->fd, SELF, self->own.refs, 1, &index));
+	EXPECT_EQ(-EINVAL, gntdev_exp_from_refs(self->fd, 0, SELF,
+						self->own.refs, 2, &dmabuf));
+	EXPECT_EQ(-EINVAL, gntdev_imp_to_refs(self->fd, self->buffer.dmabuf,
+					      SELF, PAGES, refs));
+	EXPECT_EQ(0, set_limit(limit));
+	EXPECT_EQ(0, gntdev_map(self->fd, SELF, self->own.refs, PAGES,
+				&index));
+}
+
+TEST_F(errors, no_descriptor_is_left_for_an_export)
+{
+	static const uint32_t flags[] = {
+		0, GNTDEV_DMA_FLAG_WC, GNTDEV_DMA_FLAG_COHERENT,
+	};
+	struct rlimit old, none = { 0 };
+	int dmabuf;
+
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &old));
+	none.rlim_max = old.rlim_max;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
+	for (int i = 0; i < 30; i++)
+		EXPECT_EQ(-EMFILE, export_pages(self->fd, &self->own,
+						flags[i % 3]));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &old));
+	dmabuf = export_pages(self->fd, &self->own, 0);
+	EXPECT_GE(dmabuf, 0);
+	close(dmabuf);
 }
 
 /* libxengnttab leaves these fields as the stack or the heap had them. */
