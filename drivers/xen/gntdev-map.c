@@ -22,17 +22,13 @@
 
 #include "gntdev-common.h"
 
-/* A busy page is looked at again after 1 ms, then ever later up to this. */
+/* A busy page is looked at again after a tick, then ever later up to this. */
 #define RETRY_MAX_JIFFIES	HZ
 
 struct unmap_batch {
 	struct gnttab_unmap_grant_ref op[GNTDEV_BATCH];
 	struct page *page[GNTDEV_BATCH];
 	unsigned int index[GNTDEV_BATCH];
-};
-
-struct map_batch {
-	struct gnttab_map_grant_ref op[GNTDEV_BATCH];
 };
 
 static struct platform_device *dma_pdev;
@@ -149,19 +145,18 @@ static int map_batch(struct gntdev_mapping *m, struct gnttab_map_grant_ref *op,
 static int map_all(struct gntdev_mapping *m)
 {
 	unsigned int count = m->refs->count;
-	struct map_batch *batch;
+	struct gnttab_map_grant_ref *op;
 	unsigned int i;
 	int ret = 0;
 
-	batch = kmalloc(array_size(min(count, GNTDEV_BATCH),
-				   sizeof(batch->op[0])), GFP_KERNEL);
-	if (!batch)
+	op = kmalloc_array(min(count, GNTDEV_BATCH), sizeof(*op), GFP_KERNEL);
+	if (!op)
 		return -ENOMEM;
 	for (i = 0; !ret && i < count; i += GNTDEV_BATCH) {
-		ret = map_batch(m, batch->op, i, min(count - i, GNTDEV_BATCH));
+		ret = map_batch(m, op, i, min(count - i, GNTDEV_BATCH));
 		cond_resched();
 	}
-	kfree(batch);
+	kfree(op);
 	return ret;
 }
 
