@@ -80,24 +80,21 @@ static_checkpatch_fixtures()
 
 # Some types of complaint cannot be heeded, each in its place only. Besides that
 # above these are:
-# - FLEXIBLE_ARRAY in the UAPI header: the arrays of one element are part of
-#   the interface, as their size is in the command numbers;
 # - LINUX_VERSION_CODE and how it is compared in compat.h, which is what the
 #   module needs outside of a kernel tree and has no place in one;
 # - CAMELCASE in user space: libdrm and C11 chose their names.
 static_checkpatch()
 {
-	local uapi=include/uapi/xen/gntdev.h compat=drivers/xen/compat.h
+	local compat=drivers/xen/compat.h
 	local kernel user rc=0
 
 	cd "$RIG_TOP" || return
 	mapfile -t kernel < <(static_files '*.c' '*.h' '*.sh' '*.py' '*.rst' \
 		'*.md' '*Makefile' '*Kconfig' .ci/run |
-		grep -v -e "^$uapi\$" -e "^$compat\$" -e '^tools/')
+		grep -v -e "^$compat\$" -e '^tools/')
 	mapfile -t user < <(static_files 'tools/*')
 	static_any "${kernel[@]}" && static_any "${user[@]}" || return
 	static_checkpatch_files -f "${kernel[@]}" || rc=1
-	static_checkpatch_files --ignore FLEXIBLE_ARRAY -f "$uapi" || rc=1
 	static_checkpatch_files -f "$compat" \
 		--ignore LINUX_VERSION_CODE,CONSTANT_COMPARISON || rc=1
 	static_checkpatch_files --ignore CAMELCASE -f "${user[@]}" || rc=1
