@@ -187,7 +187,7 @@ static unsigned int collect_batch(struct gntdev_mapping *m,
 		/* Without its address, Xen would keep the device's mapping. */
 		if (flags & GNTMAP_device_map)
 			batch->op[n].dev_bus_addr =
-				PFN_PHYS(pfn_to_mfn(page_to_pfn(page)));
+				PFN_PHYS(pfn_to_gfn(page_to_pfn(page)));
 		batch->page[n] = page;
 		batch->index[n++] = i;
 	}

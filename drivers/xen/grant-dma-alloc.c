@@ -14,11 +14,9 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
-#include <asm/xen/hypercall.h>
 #include <xen/grant-dma-alloc.h>
 #include <xen/grant_table.h>
 #include <xen/mem-reservation.h>
-#include <xen/xen.h>
 
 #define FRAMES_PER_CALL		128U
 
@@ -85,19 +83,6 @@ struct gnttab_dma_buffer *gnttab_dma_buffer_alloc(struct device *dev,
 }
 EXPORT_SYMBOL_GPL(gnttab_dma_buffer_alloc);
 
-/*
- * The linear mapping of a PV domain changes without the kernel's knowledge;
- * a CPU that still knows the old frame would miss the grant mapped there.
- */
-static int flush_translations(void)
-{
-	struct mmuext_op op = { .cmd = MMUEXT_TLB_FLUSH_ALL };
-
-	if (!xen_pv_domain())
-		return 0;
-	return HYPERVISOR_mmuext_op(&op, 1, NULL, DOMID_SELF);
-}
-
 static int vacate_some(struct gnttab_dma_buffer *buf, xen_pfn_t *frames,
 		       unsigned int count)
 {
@@ -109,7 +94,7 @@ static int vacate_some(struct gnttab_dma_buffer *buf, xen_pfn_t *frames,
 	for (i = 0; i < count; i++)
 		frames[i] = xen_page_to_gfn(pages[i]);
 	xenmem_reservation_va_mapping_reset(count, pages);
-	ret = flush_translations();
+	ret = xenmem_reservation_flush();
 	if (!ret)
 		ret = xenmem_reservation_decrease(count, frames);
 	done = ret < 0 ? 0 : ret;

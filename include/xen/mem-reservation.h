@@ -8,6 +8,7 @@
 #include <linux/highmem.h>
 #include <linux/types.h>
 
+#include <asm/xen/hypercall.h>
 #include <xen/features.h>
 #include <xen/page.h>
 
@@ -35,12 +36,24 @@ void __xenmem_reservation_va_mapping_update(unsigned long count,
 					    xen_pfn_t *frames);
 void __xenmem_reservation_va_mapping_reset(unsigned long count,
 					   struct page **pages);
+
+static inline int __xenmem_reservation_flush(void)
+{
+	struct mmuext_op op = { .cmd = MMUEXT_TLB_FLUSH_ALL };
+
+	return HYPERVISOR_mmuext_op(&op, 1, NULL, DOMID_SELF);
+}
 #else
 static inline void __xenmem_reservation_va_mapping_update(unsigned long count,
 							  struct page **pages,
 							  xen_pfn_t *frames) {}
 static inline void __xenmem_reservation_va_mapping_reset(unsigned long count,
 							 struct page **pages) {}
+
+static inline int __xenmem_reservation_flush(void)
+{
+	return 0;
+}
 #endif
 
 /**
@@ -66,13 +79,29 @@ static inline void xenmem_reservation_va_mapping_update(unsigned long count,
  * @pages: the pages; read the frames with xen_page_to_gfn() before
  *
  * In a PV domain the pages leave the kernel's linear mapping. Translations
- * that a CPU still caches are the caller's to flush.
+ * that a CPU still caches are the caller's to flush, with
+ * xenmem_reservation_flush().
  */
 static inline void xenmem_reservation_va_mapping_reset(unsigned long count,
 						       struct page **pages)
 {
 	if (!xen_feature(XENFEAT_auto_translated_physmap))
 		__xenmem_reservation_va_mapping_reset(count, pages);
+}
+
+/**
+ * xenmem_reservation_flush - flush what all CPUs know of disconnected pages
+ *
+ * The linear mapping of a PV domain changes without the kernel's knowledge;
+ * a CPU that still knows the old frame would miss what comes to its place.
+ *
+ * Return: 0 or a negative errno.
+ */
+static inline int xenmem_reservation_flush(void)
+{
+	if (xen_feature(XENFEAT_auto_translated_physmap))
+		return 0;
+	return __xenmem_reservation_flush();
 }
 
 #endif /* _XEN_MEM_RESERVATION_H */
