@@ -26,7 +26,7 @@ endif
 KDIR	?= $(shell $(RIG) headers)
 W	?= 1
 
-.PHONY: all modules test run docs install clean help FORCE
+.PHONY: all modules test test-all run docs install clean help FORCE
 
 all: modules
 
@@ -46,6 +46,9 @@ $(KO): FORCE
 
 test:
 	@$(SELF)/qemu/test.sh
+
+test-all:
+	@$(SELF)/qemu/test.sh all
 
 run:
 	@tools/xen/framedemo/run.sh
@@ -69,6 +72,7 @@ help:
 	@echo 'make            build the module: $(KO)'
 	@echo 'make modules    the same'
 	@echo 'make test       static checks and all tests on real Xen in QEMU'
+	@echo 'make test-all   the same on all machines, modes and kernels'
 	@echo 'make run        show frames of a guest without a copy, and back'
 	@echo 'make docs       check and build the documentation'
 	@echo 'make install    install the module for the kernel it was built for'

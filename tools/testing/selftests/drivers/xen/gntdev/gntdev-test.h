@@ -33,11 +33,11 @@ extern const uint32_t buffer_sizes[5];
 /**
  * loopback_works() - may this domain map its own grants?
  *
- * An auto-translated domain that maps its own grant loses the granted page.
+ * An auto-translated domain on x86 that does so loses the granted page.
  */
 bool loopback_works(void);
 
-#define NO_LOOPBACK		"only a PV domain may map its own grants"
+#define NO_LOOPBACK		"this domain cannot map its own grants"
 
 size_t bytes_of(uint32_t pages);
 void *page_of(void *mem, uint32_t page);

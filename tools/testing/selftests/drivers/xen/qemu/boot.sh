@@ -4,11 +4,14 @@
 # Boot Xen with a dom0 in QEMU and wait for its end. To be sourced after
 # rig-lib.sh and rootfs.sh.
 #
-# Options of a boot, as set by the callers:
+# Options of a boot, as set by the callers, some of them for arch-*.sh:
+# shellcheck disable=SC2034
+{
 BOOT_NAME=run		# folder of the logs below $(O)/rig
 BOOT_DOMU=0		# start a domU
 BOOT_STOCK=0		# use the distribution's gntdev
 BOOT_DRIVER=		# the module under test, unless the built one
+BOOT_MACHINE=("${ARCH_MACHINE[@]}")	# the machine and its processor, for QEMU
 BOOT_VCPUS=2
 BOOT_MEM=3072		# MiB of the machine; below 4 GiB on purpose
 BOOT_DOM0_MEM=1536
@@ -24,6 +27,7 @@ BOOT_DISPLAY=0		# with a screen (cirrus) and a monitor socket
 BOOT_FILTER="cat"	# command that gets the report as it comes, or none
 BOOT_ADD=()		# files for dom0, SOURCE[:DESTINATION]
 BOOT_ADD_DOMU=()	# files for the domU
+}
 
 BOOT_LOG=		# folder of the logs
 BOOT_PID=		# QEMU
@@ -35,6 +39,8 @@ boot_env()
 	RIG_DOMU_LIMIT=$BOOT_DOMU_LIMIT
 	RIG_GNTALLOC_LIMIT=$BOOT_GNTALLOC_LIMIT
 	RIG_GNTDEV_PARAMS='$BOOT_GNTDEV_PARAMS'
+	RIG_REPORT=$ARCH_REPORT
+	RIG_REPORT_MODULES='$ARCH_REPORT_MODULES'
 	EOT
 }
 
@@ -66,7 +72,7 @@ boot_domu_config()
 {
 	cat <<-EOT
 	name = "domu"
-	type = "pv"
+	type = "$ARCH_DOMU_TYPE"
 	memory = $BOOT_DOMU_MEM
 	vcpus = 1
 	kernel = "/rig/vmlinux"
@@ -115,7 +121,7 @@ boot_prepare()
 		>"$RIG_TMP/initrd"
 	rm -f -- "$RIG_TMP/dom0.cpio"
 	ln -sf -- "$RIG_CACHE/kernel-$abi/vmlinux" "$RIG_TMP/vmlinux"
-	ln -sf -- "$RIG_CACHE/xen-$RIG_XEN_VERSION/xen" "$RIG_TMP/xen"
+	ln -sf -- "$RIG_XEN/xen" "$RIG_TMP/xen"
 	BOOT_LOG=$RIG_O/rig/$BOOT_NAME
 	mkdir -p "$BOOT_LOG"
 }
@@ -128,26 +134,22 @@ boot_stop()
 	BOOT_PID=
 }
 
-# QEMU splits the module line at blanks and commas: the names in it must have
-# none, so it runs in the temporary folder.
+boot_xen_args()
+{
+	echo "conring_size=4M dom0_mem=${BOOT_DOM0_MEM}M" \
+		"dom0_max_vcpus=$BOOT_VCPUS loglvl=warning" \
+		"guest_loglvl=warning gnttab_max_frames=128 $BOOT_XEN_ARGS"
+}
+
 boot_qemu()
 {
-	local vga=(-vga none) dom0_args
-
-	[ "$BOOT_DISPLAY" -eq 0 ] || vga=(-vga cirrus)
-	dom0_args="console=hvc0 quiet panic=-1 $BOOT_DOM0_ARGS"
 	cd "$RIG_TMP" || exit
-	exec qemu-system-x86_64 -accel tcg,thread=multi -cpu qemu64 -smp 2 \
-		-m "$BOOT_MEM" -display none "${vga[@]}" -nodefaults -no-reboot \
+	arch_qemu -accel tcg,thread=multi "${BOOT_MACHINE[@]}" -smp 2 \
+		-m "$BOOT_MEM" -display none -nodefaults -no-reboot \
 		-serial "file:$BOOT_LOG/console.log" \
 		-chardev "socket,id=ctl,path=ctl,server=on,wait=off,logfile=$BOOT_LOG/report.log" \
-		-serial chardev:ctl \
 		-chardev socket,id=mon,path=mon,server=on,wait=off \
 		-mon chardev=mon,mode=readline \
-		-kernel xen -initrd "vmlinux $dom0_args,initrd" \
-		-append "console=com1 com1=115200,8n1 conring_size=4M \
-dom0_mem=${BOOT_DOM0_MEM}M dom0_max_vcpus=$BOOT_VCPUS loglvl=warning \
-guest_loglvl=warning gnttab_max_frames=128 $BOOT_XEN_ARGS" \
 		</dev/null >"$BOOT_LOG/qemu.log" 2>&1
 }
 

@@ -13,9 +13,8 @@
 PACKAGES=(
 	build-essential bc cpio kmod xz-utils zstd pahole python3 perl pkgconf
 	libdrm-dev libpng-dev libxen-dev
-	qemu-system-x86 seabios ipxe-qemu
 	codespell shellcheck sparse
-	"$@"
+	"${ARCH_PACKAGES[@]}" "$@"
 )
 
 missing()

@@ -7,7 +7,7 @@
 # shellcheck source=rig-lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/rig-lib.sh"
 
-SRC=$RIG_CACHE/source-$RIG_SERIES
+SRC=$RIG_CACHE/source-$RIG_SOURCE_SERIES
 
 # In the kernel tree the files hang below indexes of other subsystems; here
 # one page lists them all.

@@ -312,19 +312,27 @@ holder_is_ready()
 	grep -q held /tmp/holder.out
 }
 
-# A mapping that stays: hold-grant maps a page of dom0 until its input ends.
+peer_is_ready()
+{
+	xenstore-exists "/local/domain/$DOMU/data/xen-peer/ready"
+}
+
+# A mapping that stays: hold-grant maps a page of the peer until its input ends.
 control_held_grant()
 {
-	local holder
+	local holder refs
 
+	[ "$RIG_DOMU" = 1 ] || return 0
+	wait_until 20 peer_is_ready
+	refs=$(xenstore-read "/local/domain/$DOMU/data/xen-peer/refs")
 	mkfifo /tmp/holder.in
-	hold-grant </tmp/holder.in >/tmp/holder.out 2>&1 &
+	hold-grant "$DOMU" "${refs%%[!0-9]*}" \
+		</tmp/holder.in >/tmp/holder.out 2>&1 &
 	holder=$!
 	exec 3>/tmp/holder.in
 	wait_until 20 holder_is_ready || sed 's/^/# /' /tmp/holder.out
-	GUEST_LOG=/var/log/xen/guest-domu.log
-RIG_GRANT_LIMIT=1 control_gate "a grant left mapped" \
-		"still mapped: 0 \[0x[0-9a-f]*\] 0 " gate_grants x
+	RIG_GRANT_LIMIT=1 control_gate "a grant left mapped" \
+		"still mapped: $DOMU \[0x[0-9a-f]*\] 0 " gate_grants x
 	exec 3>&-
 	wait "$holder"
 	gate_grants control

@@ -10,8 +10,18 @@
 # shellcheck source=rig-lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/rig-lib.sh"
 
-ABI_FILE=$RIG_CACHE/abi-$RIG_SERIES
 DEBS=$RIG_CACHE/debs
+HOST_ARCH=$(dpkg --print-architecture)
+APT=()			# options for the architecture
+
+# What the Xen tools and the test programs are linked with.
+LIBRARIES=(
+	libxen-dev libxenmisc4.17 libxencall1 libxendevicemodel1
+	libxenevtchn1 libxenforeignmemory1 libxengnttab1 libxenhypfs1
+	libxenstore4 libxentoolcore1 libxentoollog1 libdrm-dev libdrm2 libc6
+	libgcc-s1 libyajl2 libuuid1 libfdt1 libnl-3-200 libnl-route-3-200
+	zlib1g libbz2-1.0 liblzma5 liblzo2-2 libzstd1 libtinfo6 libncurses6
+)
 
 # The module built here replaces these files of the distribution. They stay
 # out of the cache, so that no build can pick up one by accident.
@@ -19,13 +29,17 @@ REPLACED=(
 	--exclude='*/drivers/xen/gntdev*'
 	--exclude='*/drivers/xen/mem-reservation*'
 	--exclude='*/include/uapi/xen/gntdev.h'
+	--exclude='*/include/xen/sys/gntdev.h'
 	--exclude='*/include/xen/mem-reservation.h'
 )
 
+# The name of a kernel is its version, perhaps the number of its ABI, perhaps
+# the release it was made for, and the architecture.
 newest_abi()
 {
-	apt-cache search --names-only "^linux-image-$RIG_SERIES\\.[0-9]" |
-		sed -nE 's/^linux-image-([0-9.]+(\+[a-z0-9.]+)?-amd64) .*/\1/p' |
+	apt-cache "${APT[@]}" search --names-only \
+		"^linux-image-${RIG_SERIES//./\\.}\\.[0-9]" |
+		sed -nE "s/^linux-image-([0-9.]+(-[0-9]+)?(\+[a-z0-9.]+)?-$RIG_ARCH) .*/\1/p" |
 		sort -V | tail -n 1
 }
 
@@ -36,20 +50,79 @@ choose_abi()
 	abi=$(newest_abi)
 	if [ -z "$abi" ]; then
 		rig_quietly "$RIG_CACHE/log/apt.log" \
-			rig_as_root apt-get -q update
+			apt_update
 		abi=$(newest_abi)
 	fi
 	[ -n "$abi" ] ||
-		rig_die "apt knows no linux-image-$RIG_SERIES.*-amd64;" \
+		rig_die "apt knows no linux-image-$RIG_SERIES.*-$RIG_ARCH;" \
 			"add bookworm-security to its sources"
 	echo "$abi"
 }
 
-apt_download()
+# A foreign architecture has an apt of its own, with the host's sources: what
+# the host is set up for does not change.
+apt_setup()
 {
-	(cd "$DEBS" && rig_quietly "$RIG_CACHE/log/download.log" \
-		apt-get -q -o APT::Sandbox::User=root download "$@")
+	local dir=$RIG_CACHE/apt-$RIG_ARCH
+
+	APT=(-o APT::Sandbox::User=root)
+	[ "$RIG_ARCH" != "$HOST_ARCH" ] || return 0
+	mkdir -p "$dir"/{lists/partial,archives/partial}
+	: >"$dir/status"
+	APT+=(-o "APT::Architecture=$RIG_ARCH"
+		-o "APT::Architectures::=$RIG_ARCH"
+		-o "Dir::State=$dir" -o "Dir::State::lists=$dir/lists"
+		-o "Dir::State::status=$dir/status" -o "Dir::Cache=$dir"
+		-o "Dir::Log=$dir" -o Dir::Etc::sourceparts="$dir/sources"
+		-o Dir::Etc::sourcelist=/dev/null)
+	apt_sources "$dir/sources"
 }
+
+# Those of the host's sources that are the distribution's.
+apt_sources()
+{
+	local dir=$1 f
+
+	mkdir -p "$dir"
+	rm -f -- "$dir"/*
+	for f in /etc/apt/sources.list.d/*.sources; do
+		[ ! -e "$f" ] || awk -v RS= -v ORS='\n\n' \
+			'/URIs:.*\/debian/' "$f" >>"$dir/debian.sources"
+	done
+	for f in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+		[ ! -e "$f" ] || sed -n '/^deb .*\/debian/p' "$f" \
+			>>"$dir/debian.list"
+	done
+}
+
+apt_update()
+{
+	if [ "$RIG_ARCH" = "$HOST_ARCH" ]; then
+		rig_as_root apt-get -q update
+	else
+		apt-get "${APT[@]}" -q update
+	fi
+}
+
+# The programs of a kernel's build run here, so they are of the host's kind.
+apt_download()
+(
+	local p own=() foreign=()
+
+	for p in "$@"; do
+		case $p in
+		linux-kbuild-*) own+=("$p") ;;
+		*) foreign+=("$p") ;;
+		esac
+	done
+	cd "$DEBS" || return
+	if [ ${#own[@]} -gt 0 ]; then
+		apt-get -o APT::Sandbox::User=root -q download "${own[@]}" ||
+			return
+	fi
+	[ ${#foreign[@]} -eq 0 ] ||
+		apt-get "${APT[@]}" -q download "${foreign[@]}"
+)
 
 # unpack STAMP PACKAGE...: download the packages and unpack them to one tree.
 # The tree appears whole or not at all.
@@ -62,10 +135,9 @@ unpack()
 	rig_say "downloading $*"
 	rm -rf -- "$DEBS" "$tree.new"
 	mkdir -p "$DEBS" "$tree.new"
-	apt_download "$@" || {
-		rig_quietly "$RIG_CACHE/log/apt.log" \
-			rig_as_root apt-get -q update
-		apt_download "$@"
+	rig_quietly "$RIG_CACHE/log/download.log" apt_download "$@" || {
+		rig_quietly "$RIG_CACHE/log/apt.log" apt_update
+		rig_quietly "$RIG_CACHE/log/download.log" apt_download "$@"
 	}
 	for p in "$DEBS"/*.deb; do
 		dpkg-deb --fsys-tarfile "$p" |
@@ -77,69 +149,62 @@ unpack()
 
 fetch_xen()
 {
-	local tree=$RIG_CACHE/xen-$RIG_XEN_VERSION
+	local libraries=()
 
-	unpack "xen-$RIG_XEN_VERSION" "xen-hypervisor-$RIG_XEN_VERSION-amd64" \
-		"xen-utils-$RIG_XEN_VERSION" xenstore-utils busybox-static
-	[ -e "$tree/xen" ] || {
-		gzip -dc "$tree/boot/xen-$RIG_XEN_VERSION-amd64.gz" >"$tree/xen.new"
-		mv -- "$tree/xen.new" "$tree/xen"
+	# The programs get the host's libraries, or else these.
+	[ "$RIG_ARCH" = "$HOST_ARCH" ] ||
+		libraries=("${LIBRARIES[@]}")
+	unpack "${RIG_XEN##*/}" "xen-hypervisor-$RIG_XEN_VERSION-$RIG_ARCH" \
+		"xen-utils-$RIG_XEN_VERSION" xenstore-utils busybox-static \
+		"${libraries[@]}"
+	[ -e "$RIG_XEN/xen" ] || {
+		gzip -dcf "$RIG_XEN/boot/xen-$RIG_XEN_VERSION-$RIG_ARCH"* \
+			>"$RIG_XEN/xen.new"
+		mv -- "$RIG_XEN/xen.new" "$RIG_XEN/xen"
 	}
-}
-
-# The kernel proper inside a bzImage, as an ELF file: booting that saves the
-# emulated machine from decompressing it.
-extract_vmlinux()
-{
-	local image=$1 magic=$2 pos
-
-	shift 2
-	pos=$(grep -m 1 -abo -P -- "$magic" "$image" | head -n 1) || return 0
-	# The bytes behind the payload make the tools complain.
-	tail -c "+$((${pos%%:*} + 1))" -- "$image" | "$@" 2>/dev/null || true
 }
 
 fetch_kernel()
 {
-	local abi=$1 tree=$RIG_CACHE/kernel-$1 image
+	local abi=$1 tree=$RIG_CACHE/kernel-$1
 
 	unpack "kernel-$abi" "linux-image-$abi"
 	[ ! -e "$tree/vmlinux" ] || return 0
-	image=$tree/boot/vmlinuz-$abi
-	extract_vmlinux "$image" '\x28\xb5\x2f\xfd' zstd -dcq >"$tree/vmlinux.new"
-	[ -s "$tree/vmlinux.new" ] ||
-		extract_vmlinux "$image" '\xfd7zXZ\x00' xz -dcq \
-			>"$tree/vmlinux.new"
-	[ "$(head -c 4 "$tree/vmlinux.new")" = $'\x7fELF' ] ||
-		rig_die "no vmlinux found inside $image"
+	arch_kernel "$tree/boot/vmlinuz-$abi" "$tree/vmlinux.new"
 	mv -- "$tree/vmlinux.new" "$tree/vmlinux"
+}
+
+# The packages that the headers depend on: the common part and the programs.
+headers_parts()
+{
+	apt-cache "${APT[@]}" show --no-all-versions "linux-headers-$1" |
+		sed -n 's/^Depends: //p' | grep -oE 'linux-(headers|kbuild)-[^ ,]+'
 }
 
 fetch_headers()
 {
-	local abi=$1 tree=$RIG_CACHE/headers-$1 base=${1%-amd64} build
+	local abi=$1 tree=$RIG_CACHE/headers-$1 build common parts
 
-	unpack "headers-$abi" "linux-headers-$abi" \
-		"linux-headers-$base-common" "linux-kbuild-$base"
+	[ ! -e "$tree/build" ] || return 0
+	mapfile -t parts < <(headers_parts "$abi")
+	unpack "headers-$abi" "linux-headers-$abi" "${parts[@]}"
 	build=$tree/usr/src/linux-headers-$abi
-	[ -e "$tree/build" ] || {
-		echo "include $tree/usr/src/linux-headers-$base-common/Makefile" \
-			>"$build/Makefile"
-		ln -s "usr/src/linux-headers-$abi" "$tree/build"
-	}
+	common=$(echo "$tree"/usr/src/linux-headers-*-common)
+	echo "include $common/Makefile" >"$build/Makefile"
+	ln -s "usr/src/linux-headers-$abi" "$tree/build"
 }
 
 # checkpatch, kernel-doc with its Sphinx part, and the kselftest headers.
 fetch_source()
 {
-	local tree=$RIG_CACHE/source-$RIG_SERIES top=linux-source-$RIG_SERIES
+	local tree=$RIG_CACHE/source-$RIG_SOURCE_SERIES top=linux-source-$RIG_SOURCE_SERIES
 
 	[ ! -d "$tree" ] || return 0
-	unpack "source-$RIG_SERIES.deb" "$top"
+	unpack "source-$RIG_SOURCE_SERIES.deb" "$top"
 	rig_say "unpacking the scripts of $top"
 	rm -rf -- "$tree.new"
 	mkdir -p "$tree.new"
-	tar -xJf "$RIG_CACHE/source-$RIG_SERIES.deb/usr/src/$top.tar.xz" \
+	tar -xJf "$RIG_CACHE/source-$RIG_SOURCE_SERIES.deb/usr/src/$top.tar.xz" \
 		-C "$tree.new" --strip-components=1 --no-same-owner \
 		"${REPLACED[@]}" \
 		"$top/scripts" "$top/Documentation/sphinx" \
@@ -149,7 +214,7 @@ fetch_source()
 		"$top/tools/testing/selftests/lib.mk" \
 		"$top/tools/scripts"
 	mv -- "$tree.new" "$tree"
-	rm -rf -- "$RIG_CACHE/source-$RIG_SERIES.deb"
+	rm -rf -- "$RIG_CACHE/source-$RIG_SOURCE_SERIES.deb"
 }
 
 # Two rigs on one machine share the cache.
@@ -157,12 +222,13 @@ mkdir -p "$RIG_CACHE"
 exec 9>"$RIG_CACHE/fetch.lock"
 flock 9
 
+apt_setup
 # A kernel whose headers were not fetched in time is of no use.
-abi=$(cat "$ABI_FILE" 2>/dev/null) || abi=
+abi=$(cat "$RIG_ABI_FILE" 2>/dev/null) || abi=
 if [ -z "$abi" ] || [ ! -d "$RIG_CACHE/kernel-$abi" ] ||
    [ ! -d "$RIG_CACHE/headers-$abi" ]; then
 	abi=$(choose_abi)
-	echo "$abi" >"$ABI_FILE"
+	echo "$abi" >"$RIG_ABI_FILE"
 fi
 
 for what in "${@:-xen kernel headers source}"; do

@@ -8,9 +8,11 @@ export HOME=/root
 
 mount_all()
 {
-	mount -t proc none /proc
+	/bin/busybox mount -t proc none /proc
+	[ -e /dev/null ] || /bin/busybox mount -t devtmpfs none /dev
+	# One name is there already, its own.
+	/bin/busybox --install -s /bin 2>/dev/null
 	mount -t sysfs none /sys
-	[ -e /dev/null ] || mount -t devtmpfs none /dev
 	mkdir -p /dev/shm /dev/pts
 	mount -t devpts none /dev/pts
 	mount -t tmpfs none /dev/shm

@@ -2,15 +2,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # /init of dom0. The console (hvc0) belongs to the kernel and to Xen; all that
-# the host is to read goes to the second serial line, where nothing can break
+# the host is to read goes to a line of its own, where nothing can break
 # into the middle of a line.
 
 # shellcheck source=dom0-lib.sh
 . /rig/dom0-lib.sh
 
 mount_all
-stty -F /dev/ttyS1 raw -echo 115200
-exec </dev/ttyS1 >/dev/ttyS1 2>&1
+# shellcheck disable=SC2086 # a list of words
+[ -z "$RIG_REPORT_MODULES" ] || modprobe -a $RIG_REPORT_MODULES
+wait_until 60 test -c "$RIG_REPORT"
+stty -F "$RIG_REPORT" raw -echo 115200 2>/dev/null
+# shellcheck disable=SC2094 # a device
+exec <"$RIG_REPORT" >"$RIG_REPORT" 2>&1
 echo "RIG-INIT dom0 $(uname -r)"
 
 # The logs go to the console last, where they are out of the way.

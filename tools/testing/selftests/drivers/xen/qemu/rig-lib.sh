@@ -20,15 +20,26 @@ RIG_O=$(realpath -m -- "${O:-$RIG_TOP/build}")
 RIG_CACHE=$(realpath -m -- \
 	"${XEN_GNTDEV_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/xen-gntdev}")
 
-# The series of stock kernels the module is built for.
+# The series of stock kernels the module is built for, and the architecture of
+# the emulated machine. The checking scripts come from one series for all.
 RIG_SERIES=${RIG_SERIES:-6.12}
+RIG_ARCH=${RIG_ARCH:-amd64}
+RIG_SOURCE_SERIES=6.12
 RIG_XEN_VERSION=4.17
-
 # SECONDS of the outermost script, so that nested ones show one clock.
 export RIG_EPOCH=${RIG_EPOCH:-$(date +%s)}
 
 RIG_CLEANUP=()
 RIG_TMP=
+
+[ -e "$RIG_DIR/arch-$RIG_ARCH.sh" ] || {
+	echo "unknown architecture '$RIG_ARCH'" >&2
+	exit 1
+}
+# shellcheck source=arch-amd64.sh
+. "$RIG_DIR/arch-$RIG_ARCH.sh"
+RIG_XEN=$RIG_CACHE/xen-$RIG_XEN_VERSION$ARCH_SUFFIX
+RIG_ABI_FILE=$RIG_CACHE/abi-$RIG_SERIES$ARCH_SUFFIX
 
 rig_elapsed()
 {

@@ -59,7 +59,7 @@ cmd_fetch()
 
 rig_abi()
 {
-	cat -- "$RIG_CACHE/abi-$RIG_SERIES"
+	cat -- "$RIG_ABI_FILE"
 }
 
 cmd_run()
@@ -114,7 +114,7 @@ headers)
 	;;
 source)
 	cmd_fetch source
-	echo "$RIG_CACHE/source-$RIG_SERIES"
+	echo "$RIG_CACHE/source-$RIG_SOURCE_SERIES"
 	;;
 run) shift; cmd_run "$@" ;;
 *) usage >&2; exit 2 ;;

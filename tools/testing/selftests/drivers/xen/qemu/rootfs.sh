@@ -8,19 +8,28 @@
 
 # Loaded by the init scripts or by tests; dependencies come by themselves.
 ROOTFS_MODULES_DOM0="xen-privcmd xen-evtchn xen-gntalloc xen-gntdev xenfs
-	cirrus vgem brd"
+	vgem brd"
 ROOTFS_MODULES_DOMU="xen-evtchn xen-gntalloc xen-gntdev xenfs
 	drm_xen_front vgem"
 
 # Copy a program and the libraries it is linked with.
 rootfs_add_binary()
 {
-	local root=$1 file=$2 dest=$3 lib
+	local root=$1 file=$2 dest=$3
 
 	install -D -m 755 -- "$file" "$root$dest"
-	while read -r lib; do
-		[ -e "$root$lib" ] || install -D -m 755 -- "$lib" "$root$lib"
-	done < <(ldd "$file" 2>/dev/null | grep -oE '/[^ ]+' | sort -u)
+	rootfs_add_libraries_of "$root" "$file"
+}
+
+rootfs_add_libraries_of()
+{
+	local root=$1 lib dest libraries
+
+	libraries=$(arch_libraries "$2") || return
+	while read -r lib dest; do
+		[ -z "$lib" ] || [ -e "$root$dest" ] ||
+			install -D -m 755 -- "$lib" "$root$dest"
+	done <<<"$libraries"
 }
 
 rootfs_add_modules()
@@ -45,20 +54,16 @@ rootfs_add_modules()
 	depmod -b "$root" "$abi"
 }
 
+# The links for its applets are made by the init scripts.
 rootfs_add_busybox()
 {
-	local root=$1 applet
-
-	install -D -m 755 -- "$RIG_CACHE/xen-$RIG_XEN_VERSION/bin/busybox" \
-		"$root/bin/busybox"
-	for applet in $("$root/bin/busybox" --list); do
-		[ "$applet" = busybox ] || ln -sf busybox "$root/bin/$applet"
-	done
+	install -D -m 755 -- "$RIG_XEN/bin/busybox" "$1/bin/busybox"
+	ln -s busybox "$1/bin/sh"
 }
 
 rootfs_add_xen_tools()
 {
-	local root=$1 xen=$RIG_CACHE/xen-$RIG_XEN_VERSION tool
+	local root=$1 xen=$RIG_XEN tool
 
 	for tool in xl xenstored xenconsoled xen-init-dom0 libxl-save-helper; do
 		rootfs_add_binary "$root" \
@@ -72,7 +77,7 @@ rootfs_add_xen_tools()
 
 rootfs_skeleton()
 {
-	local root=$1 xen=$RIG_CACHE/xen-$RIG_XEN_VERSION tool
+	local root=$1 xen=$RIG_XEN tool
 
 	mkdir -p "$root"/{bin,dev,etc,lib,proc,rig,root,run,sys,tmp,usr/bin,var}
 	echo 'root:x:0:0:root:/root:/bin/sh' >"$root/etc/passwd"
@@ -83,8 +88,7 @@ rootfs_skeleton()
 			"/usr/bin/xenstore-$tool"
 	done
 	# pthread_cancel() and the like load it by name: no ldd shows it.
-	rootfs_add_binary "$root" "$(gcc -print-file-name=libgcc_s.so.1)" \
-		/lib/x86_64-linux-gnu/libgcc_s.so.1
+	rootfs_add_binary "$root" "$ARCH_LIBGCC" "/lib/$ARCH_LIB/libgcc_s.so.1"
 }
 
 rootfs_pack()
@@ -105,8 +109,9 @@ rootfs_build_base()
 	case $kind in
 	dom0)
 		rootfs_add_xen_tools "$root"
-		# shellcheck disable=SC2086 # a list of words
-		rootfs_add_modules "$root" "$abi" $ROOTFS_MODULES_DOM0
+		# shellcheck disable=SC2086 # lists of words
+		rootfs_add_modules "$root" "$abi" $ROOTFS_MODULES_DOM0 \
+			"${ARCH_MODULES[@]}" $ARCH_REPORT_MODULES
 		;;
 	domu)
 		# shellcheck disable=SC2086
@@ -123,13 +128,14 @@ rootfs_base()
 {
 	local kind=$1 abi=$2 key archive
 
-	key=$( (cat -- "${BASH_SOURCE[0]}"; echo "$abi") | sha256sum)
-	archive=$RIG_CACHE/base-$kind-${key:0:16}.cpio
+	key=$( (cat -- "${BASH_SOURCE[0]}" "$RIG_DIR/arch-$RIG_ARCH.sh"
+		echo "$abi") | sha256sum)
+	archive=$RIG_CACHE/base-$kind-$abi-${key:0:16}.cpio
 	if [ ! -e "$archive" ] ||
-	   [ "$RIG_CACHE/xen-$RIG_XEN_VERSION" -nt "$archive" ] ||
+	   [ "$RIG_XEN" -nt "$archive" ] ||
 	   [ "$RIG_CACHE/kernel-$abi" -nt "$archive" ]; then
 		rig_say "building the $kind root file system"
-		rm -f -- "$RIG_CACHE/base-$kind-"*.cpio
+		rm -f -- "$RIG_CACHE/base-$kind-$abi-"*.cpio
 		depmod -b "$RIG_CACHE/kernel-$abi" "$abi"
 		rootfs_build_base "$kind" "$abi" "$archive"
 	fi
@@ -158,13 +164,10 @@ rootfs_add()
 
 rootfs_add_libraries()
 {
-	local root=$1 file lib
+	local root=$1 file
 
 	while read -r file; do
-		while read -r lib; do
-			[ -e "$root$lib" ] ||
-				install -D -m 755 -- "$lib" "$root$lib"
-		done < <(ldd "$file" 2>/dev/null | grep -oE '/[^ ]+' | sort -u)
+		rootfs_add_libraries_of "$root" "$file"
 	done < <(find -L "$2" -type f -perm -u+x)
 }
 

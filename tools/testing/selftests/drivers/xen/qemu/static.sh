@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # Checks that need no machine, each a function that fails when it finds
-# anything. To be sourced by test.sh, which sets KDIR and SRC.
+# anything. To be sourced after suite.sh by test.sh, which sets KDIR and SRC.
 
 # Files of the project, also those that are not committed yet, relative to its
 # top. The folder may belong to another user, as it often does in containers.
@@ -135,22 +135,15 @@ static_shellcheck()
 	shellcheck -x -P SCRIPTDIR -- "${files[@]}"
 }
 
-# Some tests bring a kernel module of their own.
-build_programs()
+static_build_programs()
 {
-	local xen=$RIG_TOP/tools/testing/selftests/drivers/xen
-
-	mkdir -p "$RIG_O/selftests/gntdev" &&
-	make -C "$xen/lib" OUTPUT="$RIG_O/selftests/lib" &&
-	make -C "$xen/gntdev" OUTPUT="$RIG_O/selftests/gntdev" \
-		KSFT_DIR="$SRC/tools/testing/selftests" KDIR="$KDIR" &&
-	make -C "$xen/qemu" OUTPUT="$RIG_O/selftests/qemu" &&
+	build_programs &&
 	make -C "$RIG_TOP/tools/xen/framedemo" OUTPUT="$RIG_O/framedemo"
 }
 
 static_programs()
 {
-	static_silent 'warning:|WARNING:' build_programs
+	static_silent 'warning:|WARNING:' static_build_programs
 }
 
 static_ktap()

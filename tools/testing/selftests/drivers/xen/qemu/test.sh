@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # All checks and tests, counted. The last line is "N passed, N failed".
-# An argument "static" or "boots" limits it to that part.
+# An argument limits it to a part: "static", "boots" or "cells [NAME...]", and
+# "all" takes all cells of the matrix in place of the boots.
 
 # shellcheck source=rig-lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/rig-lib.sh"
@@ -10,13 +11,12 @@
 . "$RIG_DIR/rootfs.sh"
 # shellcheck source=boot.sh
 . "$RIG_DIR/boot.sh"
+# shellcheck source=suite.sh
+. "$RIG_DIR/suite.sh"
 # shellcheck source=static.sh
 . "$RIG_DIR/static.sh"
 
 LOGS=$RIG_O/test
-PASSED=0
-FAILED=0
-SKIPPED=0
 COMPLETE=0
 
 # point NAME COMMAND...: a counted check; its output is shown when it fails.
@@ -48,111 +48,61 @@ static_checks()
 	point "self test of the result counter" static_ktap
 }
 
-test_programs()
-{
-	make -s --no-print-directory -C "$RIG_DIR/../gntdev" \
-		OUTPUT="$RIG_O/selftests/gntdev" \
-		KSFT_DIR="$SRC/tools/testing/selftests" \
-		COLLECTION=x emit_tests | sed -n 's/^x://p'
-}
-
-# The time limit of one program, as kselftest's runner reads it.
-test_limit()
+boots()
 {
 	local limit
 
-	limit=$(sed -n 's/^timeout=//p' "$RIG_DIR/../gntdev/settings" \
-		2>/dev/null) || true
-	echo "${limit:-300}"
-}
-
-boot_steps()
-{
-	local limit=$1 p
-
-	shift
-	echo '. /rig/dom0-lib.sh'
-	# Importers of dma-bufs: one that needs vmap(), one that does not.
-	echo 'modprobe -a cirrus vgem'
-	echo 'gates_control'
-	for p in "$@"; do
-		echo "run_program $p $limit ./$p || exit"
-	done
-	echo 'gates_final'
-	echo 'exit 0'
-}
-
-# The folder /rig/tests of dom0: the programs and their kernel modules.
-test_folder()
-{
-	local dir=$RIG_TMP/tests p
-
-	rm -rf -- "$dir"
-	mkdir -p "$dir"
-	for p in "$@"; do
-		cp -- "$RIG_O/selftests/gntdev/$p" "$dir/"
-	done
-	find "$RIG_O/selftests/gntdev" -name '*.ko' -exec cp -t "$dir" {} +
-	echo "$dir"
-}
-
-add_sums()
-{
-	local p f s
-
-	read -r p f s <"$1"
-	PASSED=$((PASSED + p))
-	FAILED=$((FAILED + f))
-	SKIPPED=$((SKIPPED + s))
-}
-
-count_report()
-{
-	"$RIG_DIR/ktap.py" --sums "$BOOT_LOG/sums" --expect "${PROGRAMS[@]}" |
-		tee "$BOOT_LOG/results"
-}
-
-# boot_tests NAME LIMIT: all programs in one boot.
-boot_tests()
-{
-	local rc=0
-
-	BOOT_NAME=$1
-	boot_steps "$2" "${PROGRAMS[@]}" >"$RIG_TMP/steps"
-	rig_say "booting Xen: $BOOT_NAME"
-	boot_prepare "$ABI" "$RIG_TMP/steps"
-	rm -f -- "$BOOT_LOG/sums"
-	boot_start && boot_finish || rc=$?
-	if [ "$rc" -ne 0 ]; then
-		FAILED=$((FAILED + 1))
-		rig_say "not ok $BOOT_NAME: ended with $rc (logs: $BOOT_LOG)"
-	else
-		PASSED=$((PASSED + 1))
-		rig_say "ok $BOOT_NAME: ended as it should"
-	fi
-	[ -e "$BOOT_LOG/sums" ] || count_report <"$BOOT_LOG/report.log"
-	add_sums "$BOOT_LOG/sums"
-}
-
-boots()
-{
-	local out=$RIG_O/selftests limit
-
-	mapfile -t PROGRAMS < <(test_programs)
-	[ ${#PROGRAMS[@]} -gt 0 ] || rig_die "no test programs"
+	[ -e "$RIG_O/module/drivers/xen/xen-gntdev.ko" ] ||
+		rig_die "there is no module to test"
+	rig_lock
+	suite_prepare
 	limit=$(test_limit)
-	BOOT_FILTER=count_report
-	BOOT_DOMU=1
-	# Tests of a screen read the video memory of the emulated adapter.
-	BOOT_DOM0_ARGS=iomem=relaxed
-	BOOT_DISPLAY=1
-	BOOT_LIMIT=1500
-	BOOT_ADD=("$(test_folder "${PROGRAMS[@]}"):/rig/tests"
-		"$out/qemu/hold-grant")
-	BOOT_ADD_DOMU=("$out/lib/xen-peer")
 	boot_tests plain "$limit"
 	BOOT_DOM0_ARGS+=" slub_debug=FZPU"
 	boot_tests slub-debug $((limit * 2))
+}
+
+# Each cell is a process of its own, as it may be of another architecture.
+cells()
+{
+	local cell names sums
+
+	mapfile -t names < <(cell_names)
+	[ $# -gt 0 ] || set -- "${names[@]}"
+	for cell in "$@"; do
+		sums=$RIG_O/cells/$cell.sums
+		rm -f -- "$sums"
+		"$RIG_DIR/cell.sh" "$cell" || true
+		[ -e "$sums" ] || echo 0 1 0 0 >"$sums"
+		add_sums "$sums"
+	done
+	cells_table "$@"
+}
+
+cell_names()
+{
+	(cd "$RIG_DIR/cells" && printf '%s\n' *.sh) | sed 's/\.sh$//'
+}
+
+cells_table()
+{
+	local cell p f s t
+
+	printf '%-20s %7s %7s %7s %6s\n' cell passed failed skipped time
+	for cell in "$@"; do
+		read -r p f s t <"$RIG_O/cells/$cell.sums"
+		printf '%-20s %7d %7d %7d %3d:%02d\n' "$cell" "$p" "$f" "$s" \
+			$((t / 60)) $((t % 60))
+		cell_skips "$cell"
+	done
+}
+
+# Why a cell skips what it skips.
+cell_skips()
+{
+	sed -n 's/.*# SKIP */  skipped: /p' "$RIG_O/cells/$1.results" \
+		2>/dev/null | sort | uniq -c | sort -rn |
+		sed -E 's/^ *([0-9]+) +skipped:/    \1 skipped:/'
 }
 
 # The sums are the last line, whatever made the script end.
@@ -180,13 +130,15 @@ rig_tmpdir
 mkdir -p "$LOGS"
 "$RIG_DIR/deps.sh"
 "$RIG_DIR/fetch.sh"
-ABI=$(cat -- "$RIG_CACHE/abi-$RIG_SERIES")
+ABI=$(cat -- "$RIG_ABI_FILE")
 KDIR=$RIG_CACHE/headers-$ABI/build
-SRC=$RIG_CACHE/source-$RIG_SERIES
-[ "${1:-static}" != static ] || static_checks
-[ "${1:-boots}" = boots ] || finish
-[ -e "$RIG_O/module/drivers/xen/xen-gntdev.ko" ] ||
-	rig_die "there is no module to test"
-rig_lock
-boots
+SRC=$RIG_CACHE/source-$RIG_SOURCE_SERIES
+case ${1:-} in
+'') static_checks; boots ;;
+static) static_checks ;;
+boots) boots ;;
+all) static_checks; cells ;;
+cells) shift; cells "$@" ;;
+*) rig_die "unknown part '$1'" ;;
+esac
 finish

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2034
+#
+# ARM64, built by a cross compiler against the libraries that are unpacked
+# with the Xen tools. To be sourced by rig-lib.sh.
+
+ARCH_SUFFIX=-arm64
+ARCH_PACKAGES=(qemu-system-arm ipxe-qemu gcc-aarch64-linux-gnu
+	libc6-dev-arm64-cross)
+ARCH_LIB=aarch64-linux-gnu
+ARCH_ROOT=$RIG_CACHE/xen-$RIG_XEN_VERSION$ARCH_SUFFIX
+ARCH_LIBGCC=$ARCH_ROOT/lib/$ARCH_LIB/libgcc_s.so.1
+ARCH_MAKE=(ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-)
+ARCH_MODULES=()
+ARCH_REPORT=/dev/vport0p1
+ARCH_REPORT_MODULES="virtio_mmio virtio_console"
+ARCH_DOMU_TYPE=pvh
+ARCH_MACHINE=(-M "virt,virtualization=on,gic-version=3" -cpu max)
+
+ARCH_LIBS=$ARCH_ROOT/usr/lib/$ARCH_LIB
+ARCH_MAKE_PROGRAMS=(
+	CROSS_COMPILE=aarch64-linux-gnu-
+	AR=aarch64-linux-gnu-ar
+	"CC=aarch64-linux-gnu-gcc -I$ARCH_ROOT/usr/include -L$ARCH_LIBS -Wl,-rpath-link,$ARCH_LIBS:$ARCH_ROOT/lib/$ARCH_LIB"
+)
+export PKG_CONFIG_LIBDIR=$ARCH_LIBS/pkgconfig
+export PKG_CONFIG_SYSROOT_DIR=$ARCH_ROOT
+
+arch_needed()
+{
+	readelf -d -- "$1" 2>/dev/null |
+		sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'
+}
+
+arch_interpreter()
+{
+	readelf -l -- "$1" 2>/dev/null |
+		sed -n 's/.*program interpreter: \(.*\)\]/\1/p'
+}
+
+# ldd cannot be asked for another architecture.
+arch_libraries()
+{
+	local todo=("$1") seen=' ' file lib dir
+
+	for lib in $(arch_interpreter "$1"); do
+		echo "$ARCH_ROOT$lib $lib"
+	done
+	while [ ${#todo[@]} -gt 0 ]; do
+		file=${todo[0]}
+		todo=("${todo[@]:1}")
+		for lib in $(arch_needed "$file"); do
+			case $seen in *" $lib "*) continue ;; esac
+			seen+="$lib "
+			for dir in "/lib/$ARCH_LIB" "/usr/lib/$ARCH_LIB"; do
+				[ -e "$ARCH_ROOT$dir/$lib" ] || continue
+				echo "$ARCH_ROOT$dir/$lib $dir/$lib"
+				todo+=("$ARCH_ROOT$dir/$lib")
+				continue 2
+			done
+			rig_die "no $lib for $file"
+		done
+	done
+}
+
+arch_kernel()
+{
+	gzip -dcf -- "$1" >"$2"
+}
+
+arch_qemu()
+{
+	exec qemu-system-aarch64 "$@" -global virtio-mmio.force-legacy=false \
+		-device virtio-serial-device \
+		-device virtserialport,chardev=ctl,name=report -kernel xen \
+		-append "console=dtuart $(boot_xen_args)" \
+		-device "guest-loader,addr=0x49000000,kernel=vmlinux,bootargs=console=hvc0 quiet panic=-1 $BOOT_DOM0_ARGS" \
+		-device guest-loader,addr=0x50000000,initrd=initrd
+}

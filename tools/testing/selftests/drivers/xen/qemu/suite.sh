@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# The test programs in one boot, and their count. To be sourced after boot.sh
+# by scripts that set ABI, KDIR and SRC.
+
+# What the boots so far have counted.
+PASSED=0
+FAILED=0
+SKIPPED=0
+
+PROGRAMS=()		# the programs of a boot
+
+build_module()
+{
+	make -C "$RIG_TOP" O="$RIG_O" KDIR="$KDIR" W=1 "${ARCH_MAKE[@]}" \
+		modules
+}
+
+# Some tests bring a kernel module of their own.
+build_programs()
+{
+	local xen=$RIG_TOP/tools/testing/selftests/drivers/xen
+	local vars=("${ARCH_MAKE_PROGRAMS[@]}")
+
+	mkdir -p "$RIG_O/selftests/gntdev" &&
+	make -C "$xen/lib" "${vars[@]}" OUTPUT="$RIG_O/selftests/lib" &&
+	make -C "$xen/gntdev" "${vars[@]}" OUTPUT="$RIG_O/selftests/gntdev" \
+		KSFT_DIR="$SRC/tools/testing/selftests" KDIR="$KDIR" &&
+	make -C "$xen/qemu" "${vars[@]}" OUTPUT="$RIG_O/selftests/qemu"
+}
+
+test_programs()
+{
+	make -s --no-print-directory -C "$RIG_DIR/../gntdev" \
+		OUTPUT="$RIG_O/selftests/gntdev" \
+		KSFT_DIR="$SRC/tools/testing/selftests" \
+		COLLECTION=x emit_tests | sed -n 's/^x://p'
+}
+
+# The time limit of one program, as kselftest's runner reads it.
+test_limit()
+{
+	local limit
+
+	limit=$(sed -n 's/^timeout=//p' "$RIG_DIR/../gntdev/settings" \
+		2>/dev/null) || true
+	echo "${limit:-300}"
+}
+
+boot_steps()
+{
+	local limit=$1 p
+
+	shift
+	echo '. /rig/dom0-lib.sh'
+	# Importers of dma-bufs: one that needs vmap(), one that does not.
+	echo 'modprobe -a cirrus vgem'
+	echo 'gates_control'
+	for p in "$@"; do
+		echo "run_program $p $limit ./$p || exit"
+	done
+	echo 'gates_final'
+	echo 'exit 0'
+}
+
+# The folder /rig/tests of dom0: the programs and their kernel modules.
+test_folder()
+{
+	local dir=$RIG_TMP/tests p
+
+	rm -rf -- "$dir"
+	mkdir -p "$dir"
+	for p in "$@"; do
+		cp -- "$RIG_O/selftests/gntdev/$p" "$dir/"
+	done
+	find "$RIG_O/selftests/gntdev" -name '*.ko' -exec cp -t "$dir" {} +
+	echo "$dir"
+}
+
+add_sums()
+{
+	local p f s rest
+
+	# shellcheck disable=SC2034 # rest is of no interest
+	read -r p f s rest <"$1"
+	PASSED=$((PASSED + p))
+	FAILED=$((FAILED + f))
+	SKIPPED=$((SKIPPED + s))
+}
+
+count_report()
+{
+	"$RIG_DIR/ktap.py" --sums "$BOOT_LOG/sums" --expect "${PROGRAMS[@]}" |
+		tee "$BOOT_LOG/results"
+}
+
+# boot_tests NAME LIMIT: all programs in one boot.
+boot_tests()
+{
+	local rc=0
+
+	BOOT_NAME=$1
+	boot_steps "$2" "${PROGRAMS[@]}" >"$RIG_TMP/steps"
+	rig_say "booting Xen: $BOOT_NAME"
+	boot_prepare "$ABI" "$RIG_TMP/steps"
+	rm -f -- "$BOOT_LOG/sums"
+	boot_start && boot_finish || rc=$?
+	if [ "$rc" -ne 0 ]; then
+		FAILED=$((FAILED + 1))
+		rig_say "not ok $BOOT_NAME: ended with $rc (logs: $BOOT_LOG)"
+	else
+		PASSED=$((PASSED + 1))
+		rig_say "ok $BOOT_NAME: ended as it should"
+	fi
+	[ -e "$BOOT_LOG/sums" ] || count_report <"$BOOT_LOG/report.log"
+	add_sums "$BOOT_LOG/sums"
+}
+
+# What all boots of the suite have in common.
+# shellcheck disable=SC2034 # for boot.sh
+suite_prepare()
+{
+	local out=$RIG_O/selftests
+
+	mapfile -t PROGRAMS < <(test_programs)
+	[ ${#PROGRAMS[@]} -gt 0 ] || rig_die "no test programs"
+	BOOT_FILTER=count_report
+	BOOT_DOMU=1
+	# Tests of a screen read the video memory of the emulated adapter.
+	BOOT_DOM0_ARGS+=" iomem=relaxed"
+	BOOT_DISPLAY=1
+	BOOT_LIMIT=1500
+	BOOT_ADD=("$(test_folder "${PROGRAMS[@]}"):/rig/tests"
+		"$out/qemu/hold-grant")
+	BOOT_ADD_DOMU=("$out/lib/xen-peer")
+}
