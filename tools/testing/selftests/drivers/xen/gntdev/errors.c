@@ -11,6 +11,7 @@
 
 #include "kselftest_harness.h"
 #include "gntdev-test.h"
+#include "granter.h"
 
 #define RW (PROT_READ | PROT_WRITE)
 #define PAGES 4u
@@ -43,7 +44,7 @@ union command {
 
 FIXTURE(errors) {
 	int fd;
-	struct gnt_pages own;
+	struct granter from;
 	struct dmabuf_pages buffer;
 	/* A page for arguments, whose protection can be changed. */
 	union command *cmd;
@@ -51,15 +52,15 @@ FIXTURE(errors) {
 
 FIXTURE_SETUP(errors)
 {
-	int null;
+	int null, ret;
 
-	self->own.fd = -1;
 	self->fd = -1;
-	if (!loopback_works())
-		SKIP(return, NO_LOOPBACK);
+	ret = granter_open(&self->from, PAGES);
+	if (ret == -ENODEV)
+		SKIP(return, "no guest (DOMU is not set)");
+	ASSERT_EQ(0, ret);
 	self->fd = gntdev_open();
 	ASSERT_GE(self->fd, 0);
-	ASSERT_EQ(0, gnt_pages_alloc(&self->own, SELF, PAGES, true));
 	ASSERT_EQ(0, dmabuf_pages_alloc(&self->buffer, PAGES));
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	ASSERT_EQ(FD_NULL, dup3(null, FD_NULL, O_CLOEXEC));
@@ -71,14 +72,12 @@ FIXTURE_SETUP(errors)
 
 FIXTURE_TEARDOWN(errors)
 {
-	if (self->own.fd < 0)
+	if (self->fd < 0)
 		return;
 	close(FD_NULL);
 	dmabuf_pages_free(&self->buffer);
 	close(self->fd);
-	EXPECT_EQ(0, revoke_pages(&self->own));
-	EXPECT_EQ(0, live_grants(SELF, self->own.refs, PAGES));
-	gnt_pages_free(&self->own);
+	EXPECT_EQ(0, granter_close(&self->from));
 }
 
 static void good_map(FIXTURE_DATA(errors) *self, union command *cmd)
@@ -88,15 +87,16 @@ static void good_map(FIXTURE_DATA(errors) *self, union command *cmd)
 	cmd->map.op.count = PAGES;
 	for (uint32_t i = 0; i < PAGES; i++)
 		refs[i] = (struct ioctl_gntdev_grant_ref){
-			.domid = SELF, .ref = self->own.refs[i],
+			.domid = self->from.domid,
+			.ref = self->from.refs[i],
 		};
 }
 
 static void good_exp(FIXTURE_DATA(errors) *self, union command *cmd)
 {
 	cmd->exp.op.count = PAGES;
-	cmd->exp.op.domid = SELF;
-	memcpy(cmd->exp.op.refs, self->own.refs, PAGES * sizeof(uint32_t));
+	cmd->exp.op.domid = self->from.domid;
+	memcpy(cmd->exp.op.refs, self->from.refs, PAGES * sizeof(uint32_t));
 }
 
 static void good_imp(FIXTURE_DATA(errors) *self, union command *cmd)
@@ -104,6 +104,15 @@ static void good_imp(FIXTURE_DATA(errors) *self, union command *cmd)
 	cmd->imp.op.fd = (uint32_t)self->buffer.dmabuf;
 	cmd->imp.op.count = PAGES;
 	cmd->imp.op.domid = SELF;
+}
+
+static int export_some(FIXTURE_DATA(errors) *self, uint32_t flags)
+{
+	int dmabuf = -1;
+	int ret = gntdev_exp_from_refs(self->fd, flags, self->from.domid,
+				       self->from.refs, PAGES, &dmabuf);
+
+	return ret ? ret : dmabuf;
 }
 
 #define BAD(number, prepare, member, size, value, error) \
@@ -246,7 +255,8 @@ TEST_F(errors, first_index_is_zero_after_all_of_them)
 		prepare(self, &bad_arguments[i]);
 		command_error(self->fd, bad_arguments[i].number, self->cmd);
 	}
-	ASSERT_EQ(0, gntdev_map(self->fd, SELF, self->own.refs, PAGES, &index));
+	ASSERT_EQ(0, gntdev_map(self->fd, self->from.domid, self->from.refs,
+				PAGES, &index));
 	EXPECT_EQ(0, index);
 }
 
@@ -351,13 +361,13 @@ TEST_F(errors, references_that_are_not_there)
 	munmap(end, GRANT_PAGE_SIZE);
 	cmd = (void *)(end - sizeof(cmd->map.op));
 	cmd->map.op.count = PAGES;
-	cmd->map.op.refs[0].domid = SELF;
+	cmd->map.op.refs[0].domid = self->from.domid;
 	EXPECT_EQ(EFAULT, command_error(self->fd, IOCTL_GNTDEV_MAP_GRANT_REF,
 					cmd));
 	cmd = (void *)(end - sizeof(cmd->exp.op));
 	cmd->exp.op.flags = 0;
 	cmd->exp.op.count = PAGES;
-	cmd->exp.op.domid = SELF;
+	cmd->exp.op.domid = self->from.domid;
 	EXPECT_EQ(EFAULT, command_error(self->fd,
 					IOCTL_GNTDEV_DMABUF_EXP_FROM_REFS,
 					cmd));
@@ -400,7 +410,8 @@ TEST_F(errors, offset_whose_result_cannot_be_stored)
 {
 	struct gntdev_mapping map;
 
-	ASSERT_EQ(0, gntdev_mapping_open(&map, self->fd, SELF, self->own.refs,
+	ASSERT_EQ(0, gntdev_mapping_open(&map, self->fd, self->from.domid,
+					 self->from.refs,
 					 PAGES, RW));
 	self->cmd->offset.vaddr = (uintptr_t)map.addr;
 	EXPECT_EQ(EFAULT, fault_on_result(self,
@@ -472,20 +483,21 @@ TEST_F(errors, limit_of_the_module_is_obeyed)
 
 	ASSERT_LT(0, limit);
 	ASSERT_EQ(0, set_limit(0));
-	EXPECT_EQ(-EINVAL, gntdev_map(self->fd, SELF, self->own.refs, 1,
-				      &index));
-	EXPECT_EQ(-EINVAL, export_pages(self->fd, &self->own, 0));
+	EXPECT_EQ(-EINVAL, gntdev_map(self->fd, self->from.domid,
+				      self->from.refs, 1, &index));
+	EXPECT_EQ(-EINVAL, export_some(self, 0));
 	EXPECT_EQ(0, set_limit(1));
-	EXPECT_EQ(-EINVAL, gntdev_map(self->fd, SELF, self->own.refs, 2,
-				      &index));
-	EXPECT_EQ(0, gntdev_map(self->fd, SELF, self->own.refs, 1, &index));
-	EXPECT_EQ(-EINVAL, gntdev_exp_from_refs(self->fd, 0, SELF,
-						self->own.refs, 2, &dmabuf));
+	EXPECT_EQ(-EINVAL, gntdev_map(self->fd, self->from.domid,
+				      self->from.refs, 2, &index));
+	EXPECT_EQ(0, gntdev_map(self->fd, self->from.domid, self->from.refs,
+				1, &index));
+	EXPECT_EQ(-EINVAL, gntdev_exp_from_refs(self->fd, 0, self->from.domid,
+						self->from.refs, 2, &dmabuf));
 	EXPECT_EQ(-EINVAL, gntdev_imp_to_refs(self->fd, self->buffer.dmabuf,
 					      SELF, PAGES, refs));
 	EXPECT_EQ(0, set_limit(limit));
-	EXPECT_EQ(0, gntdev_map(self->fd, SELF, self->own.refs, PAGES,
-				&index));
+	EXPECT_EQ(0, gntdev_map(self->fd, self->from.domid, self->from.refs,
+				PAGES, &index));
 }
 
 TEST_F(errors, no_descriptor_is_left_for_an_export)
@@ -500,10 +512,9 @@ TEST_F(errors, no_descriptor_is_left_for_an_export)
 	none.rlim_max = old.rlim_max;
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
 	for (int i = 0; i < 30; i++)
-		EXPECT_EQ(-EMFILE, export_pages(self->fd, &self->own,
-						flags[i % 3]));
+		EXPECT_EQ(-EMFILE, export_some(self, flags[i % 3]));
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &old));
-	dmabuf = export_pages(self->fd, &self->own, 0);
+	dmabuf = export_some(self, 0);
 	EXPECT_GE(dmabuf, 0);
 	close(dmabuf);
 }

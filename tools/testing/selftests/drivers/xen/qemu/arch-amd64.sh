@@ -10,6 +10,7 @@ ARCH_LIBGCC=$(gcc -print-file-name=libgcc_s.so.1 2>/dev/null) || true
 ARCH_MAKE=()		# what make needs to build the module
 ARCH_MAKE_PROGRAMS=()	# and the programs
 ARCH_MODULES=(cirrus)	# only in dom0, besides those for all
+ARCH_MODULES_DOMU=(drm_xen_front)
 ARCH_REPORT=/dev/ttyS1	# where dom0 reports
 ARCH_REPORT_MODULES=	# what is loaded first for that
 ARCH_DOMU_TYPE=pv

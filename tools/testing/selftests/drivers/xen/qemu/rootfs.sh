@@ -9,8 +9,7 @@
 # Loaded by the init scripts or by tests; dependencies come by themselves.
 ROOTFS_MODULES_DOM0="xen-privcmd xen-evtchn xen-gntalloc xen-gntdev xenfs
 	vgem brd"
-ROOTFS_MODULES_DOMU="xen-evtchn xen-gntalloc xen-gntdev xenfs
-	drm_xen_front vgem"
+ROOTFS_MODULES_DOMU="xen-evtchn xen-gntalloc xen-gntdev xenfs vgem"
 
 # Copy a program and the libraries it is linked with.
 rootfs_add_binary()
@@ -115,7 +114,8 @@ rootfs_build_base()
 		;;
 	domu)
 		# shellcheck disable=SC2086
-		rootfs_add_modules "$root" "$abi" $ROOTFS_MODULES_DOMU
+		rootfs_add_modules "$root" "$abi" $ROOTFS_MODULES_DOMU \
+			"${ARCH_MODULES_DOMU[@]}"
 		;;
 	esac
 	rootfs_pack "$root" "$archive"

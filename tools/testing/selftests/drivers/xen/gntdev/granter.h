@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Granted pages for tests to which it does not matter whose they are: those of
+ * this domain where it can map them, else those of the guest.
+ */
+#ifndef XEN_GRANTER_H
+#define XEN_GRANTER_H
+
+#include <stdint.h>
+
+#include "gntdev-test.h"
+#include "peer.h"
+
+/**
+ * struct granter - pages granted to this domain
+ * @domid:	who granted them
+ * @refs:	the references
+ * @count:	how many
+ * @own:	the pages, if they are this domain's
+ * @peer:	connection to the guest, if they are the guest's
+ * @id:		what the guest calls them
+ */
+struct granter {
+	uint16_t domid;
+	uint32_t *refs;
+	uint32_t count;
+	struct gnt_pages own;
+	struct peer *peer;
+	int id;
+};
+
+/**
+ * granter_open() - have pages granted to this domain
+ * @granter:	filled in; undone by granter_close()
+ * @count:	how many
+ *
+ * Return: 0, or a negative errno; -ENODEV if there is no guest to ask.
+ */
+int granter_open(struct granter *granter, uint32_t count);
+
+/**
+ * granter_close() - end the grants
+ * @granter:	as granter_open() filled it in
+ *
+ * Return: 0; how many are still mapped, or a negative errno.
+ */
+int granter_close(struct granter *granter);
+
+#endif /* XEN_GRANTER_H */
