@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dumb.h"
 #include "grants.h"
 #include "pattern.h"
 
@@ -98,24 +99,8 @@ unsigned long gntdev_limit(void);
  */
 bool wait_until(bool (*condition)(void *arg), void *arg, unsigned int ms);
 
-/* Buffers of other drivers; each function returns a dma-buf descriptor. */
+/* A dma-buf of the system heap, or of vgem where the kernel has no heaps. */
 int heap_alloc(uint32_t pages, int open_flags);
-
-/**
- * dumb_alloc() - a dumb buffer of a DRM device as a dma-buf
- * @driver:	name of the DRM driver
- * @pages:	size
- * @rights:	DRM_RDWR or 0 for a read-only descriptor
- *
- * Return: a descriptor, or -ENODEV if there is no such device.
- */
-int dumb_alloc(const char *driver, uint32_t pages, uint32_t rights);
-
-/**
- * drm_open() - open the first device of a DRM driver
- * @driver:	its name, which is that of its module as well
- */
-int drm_open(const char *driver);
 
 void *map_dmabuf(int dmabuf, uint32_t pages, int prot);
 int sync_dmabuf(int dmabuf, uint64_t flags);

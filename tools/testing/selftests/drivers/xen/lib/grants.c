@@ -10,8 +10,10 @@
 
 #include <linux/dma-buf.h>
 #include <linux/udmabuf.h>
+#include <drm.h>
 #include <xen/gntalloc.h>
 
+#include "dumb.h"
 #include "grants.h"
 
 #define GNTALLOC_NODE	"/dev/xen/gntalloc"
@@ -283,6 +285,16 @@ static int wrap_memfd(int memfd, uint32_t count)
 	return dmabuf;
 }
 
+/* A kernel without udmabuf has vgem. */
+static int fill_dumb_pages(struct dmabuf_pages *pages)
+{
+	pages->dmabuf = dumb_alloc("vgem", pages->count, DRM_RDWR);
+	if (pages->dmabuf < 0)
+		return pages->dmabuf;
+	return map_shared(pages->dmabuf, 0, pages->count,
+			  PROT_READ | PROT_WRITE, &pages->addr);
+}
+
 static int fill_dmabuf_pages(struct dmabuf_pages *pages)
 {
 	pages->memfd = memfd_create("pages", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -291,6 +303,8 @@ static int fill_dmabuf_pages(struct dmabuf_pages *pages)
 	    fcntl(pages->memfd, F_ADD_SEALS, F_SEAL_SHRINK))
 		return -errno;
 	pages->dmabuf = wrap_memfd(pages->memfd, pages->count);
+	if (pages->dmabuf == -ENOENT)
+		return fill_dumb_pages(pages);
 	if (pages->dmabuf < 0)
 		return pages->dmabuf;
 	return map_shared(pages->memfd, 0, pages->count,

@@ -108,7 +108,7 @@ int gntdev_mapping_close(struct gntdev_mapping *map);
 
 /**
  * struct dmabuf_pages - memory of this process that is a dma-buf as well
- * @memfd:	the memory
+ * @memfd:	the memory, unless it is vgem's
  * @dmabuf:	the dma-buf that udmabuf made of it
  * @count:	number of pages
  * @addr:	where they are mapped

@@ -13,7 +13,7 @@ ARCH_LIBGCC=$ARCH_ROOT/lib/$ARCH_LIB/libgcc_s.so.1
 ARCH_MAKE=(ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-)
 ARCH_MODULES=()
 ARCH_MODULES_DOMU=()
-ARCH_REPORT=/dev/vport0p1
+ARCH_REPORT=/dev/hvc1
 ARCH_REPORT_MODULES="virtio_mmio virtio_console"
 ARCH_DOMU_TYPE=pvh
 ARCH_MACHINE=(-M "virt,virtualization=on,gic-version=3" -cpu max)
@@ -73,7 +73,7 @@ arch_qemu()
 {
 	exec qemu-system-aarch64 "$@" -global virtio-mmio.force-legacy=false \
 		-device virtio-serial-device \
-		-device virtserialport,chardev=ctl,name=report -kernel xen \
+		-device virtconsole,chardev=ctl -kernel xen \
 		-append "console=dtuart $(boot_xen_args)" \
 		-device "guest-loader,addr=0x49000000,kernel=vmlinux,bootargs=console=hvc0 quiet panic=-1 $BOOT_DOM0_ARGS" \
 		-device guest-loader,addr=0x50000000,initrd=initrd

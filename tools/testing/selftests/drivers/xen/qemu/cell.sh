@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# One cell of the matrix: build for its kernel and run all tests in one boot.
+# One cell of the matrix: build for its kernel and run all tests, or those that
+# are named, in one boot.
 #
 # cells/NAME.sh sets RIG_SERIES and RIG_ARCH, and has a function cell_options
 # that changes the options of the boot. Results are NAME.sums (passed, failed,
@@ -9,7 +10,8 @@
 # of the boot are in the folder of the kernel there.
 
 set -eu
-NAME=${1:?cell.sh NAME}
+NAME=${1:?cell.sh NAME [PROGRAM...]}
+shift
 CELL=$(dirname -- "$0")/cells/$NAME.sh
 [ -e "$CELL" ] || {
 	echo "there is no cell '$NAME'" >&2
@@ -52,6 +54,7 @@ rig_lock
 START=$(date +%s)
 suite_prepare
 cell_options
+[ $# -eq 0 ] || PROGRAMS=("$@")
 boot_tests "$NAME" $(($(test_limit) * CELL_SLOWNESS))
 cp -- "$BOOT_LOG/results" "$CELLS/$NAME.results"
 echo "$PASSED $FAILED $SKIPPED $(($(date +%s) - START))" >"$CELLS/$NAME.sums"

@@ -13,8 +13,7 @@ mount_all
 [ -z "$RIG_REPORT_MODULES" ] || modprobe -a $RIG_REPORT_MODULES
 wait_until 60 test -c "$RIG_REPORT"
 stty -F "$RIG_REPORT" raw -echo 115200 2>/dev/null
-# shellcheck disable=SC2094 # a device
-exec <"$RIG_REPORT" >"$RIG_REPORT" 2>&1
+exec <>"$RIG_REPORT" >&0 2>&1
 echo "RIG-INIT dom0 $(uname -r)"
 
 # The logs go to the console last, where they are out of the way.
