@@ -23,21 +23,26 @@
 
 const uint32_t buffer_sizes[5] = { 1, 3, 64, 2025, 8100 };
 
-bool loopback_works(void)
+bool pv_domain(void)
 {
+	FILE *file = fopen("/sys/hypervisor/guest_type", "re");
 	char type[8] = "";
-	struct utsname uts;
-	FILE *file;
 
-	if (!uname(&uts) && !strcmp(uts.machine, "aarch64"))
-		return true;
-	file = fopen("/sys/hypervisor/guest_type", "re");
 	if (!file)
 		return false;
 	if (!fgets(type, sizeof(type), file))
 		type[0] = '\0';
 	fclose(file);
 	return !strcmp(type, "PV\n");
+}
+
+bool loopback_works(void)
+{
+	struct utsname uts;
+
+	if (!uname(&uts) && !strcmp(uts.machine, "aarch64"))
+		return true;
+	return pv_domain();
 }
 
 size_t bytes_of(uint32_t pages)

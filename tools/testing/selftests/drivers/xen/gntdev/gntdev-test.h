@@ -31,6 +31,11 @@
 /* One page, odd, a power of two, 1920x1080x32 and 3840x2160x32. */
 extern const uint32_t buffer_sizes[5];
 
+/* Elsewhere, mapped grants are pages as any others. */
+bool pv_domain(void);
+
+#define NOT_PV			"only in a PV domain"
+
 /**
  * loopback_works() - may this domain map its own grants?
  *

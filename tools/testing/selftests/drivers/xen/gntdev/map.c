@@ -329,6 +329,8 @@ TEST_F(map, second_mmap_is_busy_until_munmap)
 {
 	struct gntdev_mapping map;
 
+	if (!pv_domain())
+		SKIP(return, NOT_PV);
 	ASSERT_EQ(0, grant_seeded(&self->own, SMALL, 2));
 	ASSERT_EQ(0, map_own(self, &map, RW));
 	EXPECT_EQ(EBUSY, mmap_error(self->fd, map.index, SMALL, RW,
@@ -514,11 +516,48 @@ TEST_F(map, split_then_munmap_halves)
 	EXPECT_EQ(0, gntdev_unmap(self->fd, map.index, SMALL));
 }
 
+/* Where the pages are ordinary ones, so is their mapping. */
+TEST_F(map, auto_translated_mapping_is_shared_moved_and_inherited)
+{
+	struct gntdev_mapping map;
+	void *second, *room;
+	int status;
+	pid_t child;
+
+	if (pv_domain())
+		SKIP(return, "not in a PV domain");
+	ASSERT_EQ(0, grant_seeded(&self->own, SMALL, 50));
+	ASSERT_EQ(0, map_own(self, &map, RW));
+	second = try_mmap(self->fd, map.index, SMALL, RW, MAP_SHARED);
+	ASSERT_NE(MAP_FAILED, second);
+	room = mmap(NULL, bytes_of(SMALL), PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, room);
+	map.addr = mremap(map.addr, bytes_of(SMALL), bytes_of(SMALL),
+			  MREMAP_MAYMOVE | MREMAP_FIXED, room);
+	ASSERT_NE(MAP_FAILED, map.addr);
+	child = fork();
+	ASSERT_GE(child, 0);
+	if (!child) {
+		pattern_fill(map.addr, 0, SMALL, 51);
+		_exit(0);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, pattern_check(second, 0, SMALL, 51, NULL));
+	EXPECT_EQ(0, pattern_check(map.addr, 0, SMALL, 51, NULL));
+	EXPECT_EQ(0, pattern_check(self->own.addr, 0, SMALL, 51, NULL));
+	EXPECT_EQ(0, munmap(second, bytes_of(SMALL)));
+	EXPECT_EQ(0, gntdev_mapping_close(&map));
+}
+
 TEST_F(map, mremap_fails_and_mapping_survives)
 {
 	struct gntdev_mapping map;
 	void *room;
 
+	if (!pv_domain())
+		SKIP(return, NOT_PV);
 	ASSERT_EQ(0, grant_seeded(&self->own, SMALL, 19));
 	ASSERT_EQ(0, map_own(self, &map, RW));
 	room = mmap(NULL, bytes_of(2 * SMALL), PROT_NONE,
@@ -564,6 +603,8 @@ TEST_F(map, fork_does_not_inherit_the_mapping)
 	int status;
 	pid_t child;
 
+	if (!pv_domain())
+		SKIP(return, NOT_PV);
 	ASSERT_EQ(0, grant_seeded(&self->own, SMALL, 22));
 	ASSERT_EQ(0, map_own(self, &map, RW));
 	child = fork();
