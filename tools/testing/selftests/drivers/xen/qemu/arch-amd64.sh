@@ -14,6 +14,7 @@ ARCH_MODULES_DOMU=(drm_xen_front)
 ARCH_REPORT=/dev/ttyS1	# where dom0 reports
 ARCH_REPORT_MODULES=	# what is loaded first for that
 ARCH_DOMU_TYPE=pv
+ARCH_VGA=cirrus
 ARCH_MACHINE=(-cpu qemu64)
 
 # Print the libraries of a program: the file, and its place in the guest.
@@ -49,10 +50,7 @@ arch_kernel()
 # none, so it runs in the temporary folder.
 arch_qemu()
 {
-	local vga=(-vga none)
-
-	[ "$BOOT_DISPLAY" -eq 0 ] || vga=(-vga cirrus)
-	exec qemu-system-x86_64 "$@" "${vga[@]}" -serial chardev:ctl -kernel xen \
+	exec qemu-system-x86_64 "$@" -serial chardev:ctl -kernel xen \
 		-initrd "vmlinux console=hvc0 quiet panic=-1 $BOOT_DOM0_ARGS,initrd" \
 		-append "console=com1 com1=115200,8n1 $(boot_xen_args)"
 }

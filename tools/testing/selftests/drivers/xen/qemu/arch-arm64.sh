@@ -16,6 +16,7 @@ ARCH_MODULES_DOMU=()
 ARCH_REPORT=/dev/hvc1
 ARCH_REPORT_MODULES="virtio_mmio virtio_console"
 ARCH_DOMU_TYPE=pvh
+ARCH_VGA=none
 ARCH_MACHINE=(-M "virt,virtualization=on,gic-version=3" -cpu max)
 
 ARCH_LIBS=$ARCH_ROOT/usr/lib/$ARCH_LIB

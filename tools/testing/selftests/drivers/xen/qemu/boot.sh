@@ -143,9 +143,12 @@ boot_xen_args()
 
 boot_qemu()
 {
+	local vga=none
+
+	[ "$BOOT_DISPLAY" -eq 0 ] || vga=$ARCH_VGA
 	cd "$RIG_TMP" || exit
 	arch_qemu -accel tcg,thread=multi "${BOOT_MACHINE[@]}" -smp 2 \
-		-m "$BOOT_MEM" -display none -nodefaults -no-reboot \
+		-m "$BOOT_MEM" -display none -vga "$vga" -nodefaults -no-reboot \
 		-serial "file:$BOOT_LOG/console.log" \
 		-chardev "socket,id=ctl,path=ctl,server=on,wait=off,logfile=$BOOT_LOG/report.log" \
 		-chardev socket,id=mon,path=mon,server=on,wait=off \
