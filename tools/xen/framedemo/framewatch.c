@@ -121,12 +121,28 @@ static int send_text(struct stream *stream, const char *text)
 	return 0;
 }
 
-/* Wait for the monitor's prompt; the text before it stays in the buffer. */
+/*
+ * The monitor echoes the whole line for each character typed, so the echo of a
+ * long path is very much longer. Only the end of it, with the answer, matters.
+ */
+static void forget_echo(struct stream *monitor)
+{
+	const size_t keep = sizeof(monitor->data) / 4;
+
+	if (monitor->used <= 2 * keep)
+		return;
+	memmove(monitor->data, monitor->data + monitor->used - keep, keep + 1);
+	monitor->used = keep;
+}
+
+/* Wait for the monitor's prompt; the answer before it stays in the buffer. */
 static int await_prompt(struct stream *monitor)
 {
 	for (;;) {
 		size_t len = strlen(PROMPT);
 		int ret;
+
+		forget_echo(monitor);
 
 		if (monitor->used >= len &&
 		    !strcmp(monitor->data + monitor->used - len, PROMPT))
