@@ -194,7 +194,10 @@ struct gntdev_vma {
  * @mmap_dmabuf: let a new VMA show pages of a dma-buf, from @first on
  * @vmap: set @vaddr of a mapping that is not linear
  * @vunmap: undo @vmap
- * @bus_addr_ok: a device reaches the granted frame itself at that address
+ * @machine_addressed: a device is to be told machine addresses, without the
+ *	DMA API; may be NULL
+ * @machine_addr: the address at which such a device finds a page
+ * @bus_addr_ok: another device reaches the granted frame itself at that address
  * @may_grant: a frame is ordinary memory that belongs to this domain
  */
 struct gntdev_mode {
@@ -209,6 +212,8 @@ struct gntdev_mode {
 			   struct vm_area_struct *vma, unsigned long first);
 	int (*vmap)(struct gntdev_mapping *mapping);
 	void (*vunmap)(struct gntdev_mapping *mapping);
+	bool (*machine_addressed)(struct device *dev);
+	dma_addr_t (*machine_addr)(struct device *dev, struct page *page);
 	bool (*bus_addr_ok)(struct device *dev, struct page *page,
 			    dma_addr_t addr);
 	bool (*may_grant)(unsigned long pfn);
@@ -251,6 +256,7 @@ struct gntdev_mapping *gntdev_mapping_create(struct gntdev_refs *refs,
 int gntdev_mapping_vmap(struct gntdev_mapping *mapping);
 void gntdev_mapping_get(struct gntdev_mapping *mapping);
 void gntdev_mapping_put(struct gntdev_mapping *mapping);
+struct device *gntdev_device(void);
 void gntdev_retry_init(struct gntdev_retry *retry, work_func_t fn);
 void gntdev_retry_queue(struct gntdev_retry *retry);
 

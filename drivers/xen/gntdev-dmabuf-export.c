@@ -5,6 +5,8 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/dma-direct.h>
+#include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/file.h>
 #include <linux/iosys-map.h>
@@ -38,15 +40,19 @@ struct gntdev_export {
 /**
  * struct gntdev_attached - the buffer, mapped for a device
  * @link: in gntdev_export.attachments
- * @dev: the device
  * @dir: direction it was mapped for
  * @sgt: where the device finds the pages
+ * @dev: the device that the DMA API keeps the caches for; NULL if it need not
+ * @mapped: the pages as mapped for @dev; @sgt or @own
+ * @own: the pages as mapped for gntdev's own device
  */
 struct gntdev_attached {
 	struct list_head link;
-	struct device *dev;
 	enum dma_data_direction dir;
 	struct sg_table sgt;
+	struct device *dev;
+	struct sg_table *mapped;
+	struct sg_table own;
 };
 
 /* Every address the device is given must be that of the granted frame. */
@@ -56,7 +62,7 @@ static int check_bus_addrs(struct gntdev_mapping *m, struct gntdev_attached *a)
 	struct sg_dma_page_iter iter;
 	unsigned int i = 0;
 
-	for_each_sgtable_dma_page(&a->sgt, &iter, 0) {
+	for_each_sgtable_dma_page(a->mapped, &iter, 0) {
 		if (i == m->refs->count ||
 		    !mode->bus_addr_ok(a->dev, m->pages[i],
 				       sg_page_iter_dma_address(&iter)))
@@ -66,34 +72,87 @@ static int check_bus_addrs(struct gntdev_mapping *m, struct gntdev_attached *a)
 	return i == m->refs->count ? 0 : -EOPNOTSUPP;
 }
 
-static int map_for_device(struct gntdev_mapping *m, struct gntdev_attached *a)
+static int alloc_table(struct gntdev_mapping *m, struct device *dev,
+		       struct sg_table *sgt)
 {
 	unsigned int count = m->refs->count;
 	unsigned int max = PAGE_SIZE;
-	int ret;
 
 	if (!gntdev_mode()->scattered)
-		max = max(max, ALIGN_DOWN(dma_get_max_seg_size(a->dev),
+		max = max(max, ALIGN_DOWN(dma_get_max_seg_size(dev),
 					  (unsigned int)PAGE_SIZE));
-	ret = sg_alloc_table_from_pages_segment(&a->sgt, m->pages, count, 0,
-						(size_t)count << PAGE_SHIFT,
-						max, GFP_KERNEL);
+	return sg_alloc_table_from_pages_segment(sgt, m->pages, count, 0,
+						 (size_t)count << PAGE_SHIFT,
+						 max, GFP_KERNEL);
+}
+
+static int map_by_dma_api(struct gntdev_mapping *m, struct gntdev_attached *a,
+			  struct device *dev, struct sg_table *sgt)
+{
+	int ret;
+
+	ret = dma_map_sgtable(dev, sgt, a->dir, MAP_ATTRS);
 	if (ret)
 		return ret;
-	ret = dma_map_sgtable(a->dev, &a->sgt, a->dir, MAP_ATTRS);
-	if (ret)
-		goto free;
+	a->dev = dev;
+	a->mapped = sgt;
 	ret = check_bus_addrs(m, a);
 	if (ret)
-		goto unmap;
-	dma_sync_sgtable_for_device(a->dev, &a->sgt, a->dir);
-	return 0;
-unmap:
-	pr_debug_ratelimited("%s cannot reach the frames of a buffer\n",
-			     dev_name(a->dev));
-	dma_unmap_sgtable(a->dev, &a->sgt, a->dir, MAP_ATTRS);
-free:
-	sg_free_table(&a->sgt);
+		dma_unmap_sgtable(dev, sgt, a->dir, MAP_ATTRS);
+	else
+		dma_sync_sgtable_for_device(dev, sgt, a->dir);
+	return ret;
+}
+
+/*
+ * The device is told the machine frames. The DMA API might bounce, or look for
+ * the memory of this domain at the address of a foreign frame, to keep the
+ * caches for a device that is not coherent: that is done at the addresses of
+ * this domain, those of gntdev's own device.
+ */
+static int map_machine_frames(struct gntdev_mapping *m,
+			      struct gntdev_attached *a, struct device *dev)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+	int ret;
+
+	for_each_sgtable_sg(&a->sgt, sg, i) {
+		sg_dma_address(sg) = gntdev_mode()->machine_addr(dev,
+								 m->pages[i]);
+		sg_dma_len(sg) = sg->length;
+		if (!dma_capable(dev, sg_dma_address(sg), sg->length, true))
+			return -EOPNOTSUPP;
+	}
+	if (dev_is_dma_coherent(dev))
+		return 0;
+	ret = alloc_table(m, gntdev_device(), &a->own);
+	if (ret)
+		return ret;
+	ret = map_by_dma_api(m, a, gntdev_device(), &a->own);
+	if (ret)
+		sg_free_table(&a->own);
+	return ret;
+}
+
+static int map_for_device(struct gntdev_mapping *m, struct gntdev_attached *a,
+			  struct device *dev)
+{
+	const struct gntdev_mode *mode = gntdev_mode();
+	int ret;
+
+	ret = alloc_table(m, dev, &a->sgt);
+	if (ret)
+		return ret;
+	if (mode->machine_addressed && mode->machine_addressed(dev))
+		ret = map_machine_frames(m, a, dev);
+	else
+		ret = map_by_dma_api(m, a, dev, &a->sgt);
+	if (ret) {
+		pr_debug_ratelimited("%s cannot reach the frames of a buffer\n",
+				     dev_name(dev));
+		sg_free_table(&a->sgt);
+	}
 	return ret;
 }
 
@@ -125,9 +184,8 @@ static struct sg_table *export_map(struct dma_buf_attachment *attach,
 	a = kzalloc(sizeof(*a), GFP_KERNEL);
 	if (!a)
 		return ERR_PTR(-ENOMEM);
-	a->dev = attach->dev;
 	a->dir = dir;
-	ret = map_for_device(exp->mapping, a);
+	ret = map_for_device(exp->mapping, a, attach->dev);
 	if (ret) {
 		kfree(a);
 		return ERR_PTR(ret);
@@ -148,7 +206,9 @@ static void export_unmap(struct dma_buf_attachment *attach,
 	mutex_lock(&exp->lock);
 	list_del(&a->link);
 	mutex_unlock(&exp->lock);
-	dma_unmap_sgtable(a->dev, sgt, a->dir, 0);
+	if (a->dev)
+		dma_unmap_sgtable(a->dev, a->mapped, a->dir, 0);
+	sg_free_table(&a->own);
 	sg_free_table(sgt);
 	kfree(a);
 }
@@ -161,7 +221,8 @@ static int export_begin_cpu_access(struct dma_buf *dmabuf,
 
 	mutex_lock(&exp->lock);
 	list_for_each_entry(a, &exp->attachments, link)
-		dma_sync_sgtable_for_cpu(a->dev, &a->sgt, a->dir);
+		if (a->dev)
+			dma_sync_sgtable_for_cpu(a->dev, a->mapped, a->dir);
 	mutex_unlock(&exp->lock);
 	return 0;
 }
@@ -174,7 +235,8 @@ static int export_end_cpu_access(struct dma_buf *dmabuf,
 
 	mutex_lock(&exp->lock);
 	list_for_each_entry(a, &exp->attachments, link)
-		dma_sync_sgtable_for_device(a->dev, &a->sgt, a->dir);
+		if (a->dev)
+			dma_sync_sgtable_for_device(a->dev, a->mapped, a->dir);
 	mutex_unlock(&exp->lock);
 	return 0;
 }

@@ -496,6 +496,19 @@ void gntdev_mapping_put(struct gntdev_mapping *m)
 }
 
 /**
+ * gntdev_device - the device that the driver itself uses memory with
+ *
+ * No firmware describes it, so the DMA API takes its addresses for those of
+ * this domain, and it for not coherent where that makes a difference.
+ *
+ * Return: the device.
+ */
+struct device *gntdev_device(void)
+{
+	return &dma_pdev->dev;
+}
+
+/**
  * gntdev_map_init - get ready to map grants
  *
  * Return: 0 or a negative errno.

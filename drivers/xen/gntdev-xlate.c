@@ -14,7 +14,9 @@
 #include <linux/vmalloc.h>
 
 #include <asm/xen/hypercall.h>
+#include <xen/features.h>
 #include <xen/interface/event_channel.h>
+#include <xen/page.h>
 
 #include "gntdev-common.h"
 
@@ -158,19 +160,64 @@ static void xlate_vunmap(struct gntdev_mapping *mapping)
 }
 
 /*
+ * On ARM, the frames of the first domain are where it sees them, so that its
+ * devices reach them, and those that it maps grants of are elsewhere. For
+ * other domains, if they have devices at all, there is an IOMMU that the
+ * hypervisor keeps in step with what the domain sees.
+ */
+static bool direct_mapped(void)
+{
+	if (IS_ENABLED(CONFIG_X86))
+		return false;
+	return xen_feature(XENFEAT_direct_mapped) ||
+	       (!xen_feature(XENFEAT_not_direct_mapped) &&
+		xen_initial_domain());
+}
+
+/* Does the kernel itself translate what the device uses as addresses? */
+static struct iommu_domain *translation(struct device *dev)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	return domain && (domain->type & __IOMMU_DOMAIN_PAGING) ? domain : NULL;
+}
+
+/*
+ * Only the description of a device by the firmware makes the DMA API translate
+ * to machine addresses. Not all devices without one are made up.
+ */
+static bool xlate_machine_addressed(struct device *dev)
+{
+	return direct_mapped() && !translation(dev) && dev != gntdev_device();
+}
+
+/* Frames that share a page of the kernel have to be consecutive. */
+static dma_addr_t xlate_machine_addr(struct device *dev, struct page *page)
+{
+	unsigned long pfn = page_to_xen_pfn(page);
+	unsigned long bfn = pfn_to_bfn(pfn);
+	unsigned int i;
+
+	for (i = 1; i < XEN_PFN_PER_PAGE; i++)
+		if (pfn_to_bfn(pfn + i) != bfn + i)
+			return DMA_MAPPING_ERROR;
+	return phys_to_dma(dev, (phys_addr_t)bfn << XEN_PAGE_SHIFT);
+}
+
+/*
  * The device must see the granted frame, not a page bounced for it: neither
- * an IOMMU's translation nor the address itself may lead elsewhere. On ARM, a
- * device that no IOMMU translates for sees machine addresses.
+ * an IOMMU's translation nor the address itself may lead elsewhere.
  */
 static bool xlate_bus_addr_ok(struct device *dev, struct page *page,
 			      dma_addr_t addr)
 {
-	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
-	phys_addr_t phys = PFN_PHYS(pfn_to_bfn(page_to_pfn(page)));
+	struct iommu_domain *domain = translation(dev);
 
-	if (domain && (domain->type & __IOMMU_DOMAIN_PAGING))
-		return iommu_iova_to_phys(domain, addr) == phys;
-	return addr == phys_to_dma(dev, phys);
+	if (!domain)
+		return addr == phys_to_dma(dev, page_to_phys(page));
+	/* It knows nothing of machine frames. */
+	return !direct_mapped() &&
+	       iommu_iova_to_phys(domain, addr) == page_to_phys(page);
 }
 
 static bool xlate_may_grant(unsigned long pfn)
@@ -193,6 +240,8 @@ const struct gntdev_mode gntdev_xlate_mode = {
 	.mmap_dmabuf = xlate_mmap_dmabuf,
 	.vmap = xlate_vmap,
 	.vunmap = xlate_vunmap,
+	.machine_addressed = xlate_machine_addressed,
+	.machine_addr = xlate_machine_addr,
 	.bus_addr_ok = xlate_bus_addr_ok,
 	.may_grant = xlate_may_grant,
 };
