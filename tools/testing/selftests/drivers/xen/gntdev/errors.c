@@ -46,7 +46,10 @@ FIXTURE(errors) {
 	int fd;
 	struct granter from;
 	struct dmabuf_pages buffer;
-	/* A page for arguments, whose protection can be changed. */
+	/*
+	 * A page for arguments, whose protection can be changed, and one
+	 * behind it that nobody can access.
+	 */
 	union command *cmd;
 };
 
@@ -65,9 +68,10 @@ FIXTURE_SETUP(errors)
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	ASSERT_EQ(FD_NULL, dup3(null, FD_NULL, O_CLOEXEC));
 	close(null);
-	self->cmd = mmap(NULL, GRANT_PAGE_SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS,
-			 -1, 0);
+	self->cmd = mmap(NULL, bytes_of(2), PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->cmd);
+	ASSERT_EQ(0, mprotect(self->cmd, GRANT_PAGE_SIZE, RW));
 }
 
 FIXTURE_TEARDOWN(errors)
@@ -341,7 +345,6 @@ TEST_F(errors, argument_that_is_not_there)
 	};
 	char *end = (char *)self->cmd + GRANT_PAGE_SIZE;
 
-	munmap(end, GRANT_PAGE_SIZE);
 	/* A count that may well be read before the rest. */
 	((uint32_t *)end)[-1] = 1;
 	for (size_t i = 0; i < ARRAY_SIZE_OF(known); i++) {
@@ -358,7 +361,6 @@ TEST_F(errors, references_that_are_not_there)
 	char *end = (char *)self->cmd + GRANT_PAGE_SIZE;
 	union command *cmd;
 
-	munmap(end, GRANT_PAGE_SIZE);
 	cmd = (void *)(end - sizeof(cmd->map.op));
 	cmd->map.op.count = PAGES;
 	cmd->map.op.refs[0].domid = self->from.domid;
