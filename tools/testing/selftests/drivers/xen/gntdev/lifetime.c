@@ -424,6 +424,7 @@ TEST_F(lifetime, oom_kill_of_a_mapping_process)
 		for (;;)
 			pause();
 	}
+	close(ready[1]);
 	ASSERT_EQ(1, read(ready[0], &byte, 1));
 	ASSERT_EQ(0, write_text("/proc/sysrq-trigger", "f"));
 	ASSERT_EQ(child, waitpid(child, &status, 0));
@@ -441,6 +442,13 @@ struct race {
 	atomic_ullong index;
 	bool failed;
 };
+
+static void race_failed(struct race *race, const char *what, int error)
+{
+	if (!race->failed)
+		fprintf(stderr, "# %s: %d\n", what, error);
+	race->failed = true;
+}
 
 static void *close_everything(void *arg)
 {
@@ -461,7 +469,7 @@ static void *export_all_the_time(void *arg)
 		int dmabuf = export_pages(race->fd, &race->self->own, 0);
 
 		if (dmabuf < 0)
-			race->failed = true;
+			race_failed(race, "export", dmabuf);
 		else
 			close(dmabuf);
 		race->rounds++;
@@ -475,14 +483,17 @@ static void *import_all_the_time(void *arg)
 	uint32_t refs[PAGES];
 
 	while (!race->stop) {
+		int ret;
+
 		memset(refs, 0xff, sizeof(refs));
-		if (gntdev_imp_to_refs(race->fd, race->heap, SELF, PAGES,
-				       refs))
-			race->failed = true;
+		ret = gntdev_imp_to_refs(race->fd, race->heap, SELF, PAGES,
+					 refs);
+		if (ret)
+			race_failed(race, "import", ret);
 		/* Kernel memory in place of references looks like this. */
 		for (uint32_t i = 0; i < PAGES; i++)
 			if (refs[i] > 0xfffff || !refs[i])
-				race->failed = true;
+				race_failed(race, "reference", (int)refs[i]);
 		race->rounds++;
 	}
 	return NULL;
@@ -496,7 +507,7 @@ static void *release_all_the_time(void *arg)
 		int ret = gntdev_imp_release(race->fd, race->heap);
 
 		if (ret && ret != -ENOENT)
-			race->failed = true;
+			race_failed(race, "release", ret);
 	}
 	return NULL;
 }
@@ -526,17 +537,17 @@ static void *fault_in_commands(void *arg)
 	int file = memfd_create("arguments", MFD_CLOEXEC);
 
 	if (file < 0 || ftruncate(file, (off_t)size))
-		race->failed = true;
+		race_failed(race, "memfd", -errno);
 	op = mmap(NULL, size, RW, MAP_SHARED, file, 0);
 	if (op == MAP_FAILED)
-		race->failed = true;
+		race_failed(race, "mmap of a memfd", -errno);
 	while (!race->stop && !race->failed) {
 		op->count = PAGES;
 		for (uint32_t i = 0; i < PAGES; i++)
 			op->refs[i].ref = race->self->own.refs[i];
 		madvise(op, size, MADV_DONTNEED);
 		if (ioctl(race->fd, IOCTL_GNTDEV_MAP_GRANT_REF, op)) {
-			race->failed = true;
+			race_failed(race, "map", -errno);
 			break;
 		}
 		gntdev_unmap(race->fd, op->index, PAGES);
@@ -550,13 +561,15 @@ static void *name_and_unname(void *arg)
 
 	while (!race->stop) {
 		uint64_t index;
+		int ret = gntdev_map(race->fd, SELF, race->self->own.refs,
+				     PAGES, &index);
 
-		if (gntdev_map(race->fd, SELF, race->self->own.refs, PAGES,
-			       &index))
-			race->failed = true;
+		if (ret)
+			race_failed(race, "map", ret);
 		index = atomic_exchange(&race->index, index);
-		if (gntdev_unmap(race->fd, index, PAGES))
-			race->failed = true;
+		ret = gntdev_unmap(race->fd, index, PAGES);
+		if (ret)
+			race_failed(race, "unmap", ret);
 		race->rounds++;
 	}
 	return NULL;
