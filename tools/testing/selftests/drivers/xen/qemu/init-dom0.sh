@@ -12,8 +12,9 @@ mount_all
 # shellcheck disable=SC2086 # a list of words
 [ -z "$RIG_REPORT_MODULES" ] || modprobe -a $RIG_REPORT_MODULES
 wait_until 60 test -c "$RIG_REPORT"
-stty -F "$RIG_REPORT" raw -echo 115200 2>/dev/null
 exec <>"$RIG_REPORT" >&0 2>&1
+# Some lines forget their settings when nobody has them open.
+stty raw -echo 115200 2>/dev/null
 echo "RIG-INIT dom0 $(uname -r)"
 
 # The logs go to the console last, where they are out of the way.
