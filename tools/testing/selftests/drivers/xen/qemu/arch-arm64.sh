@@ -11,7 +11,7 @@ ARCH_LIB=aarch64-linux-gnu
 ARCH_ROOT=$RIG_CACHE/xen-$RIG_XEN_VERSION$ARCH_SUFFIX
 ARCH_LIBGCC=$ARCH_ROOT/lib/$ARCH_LIB/libgcc_s.so.1
 ARCH_MAKE=(ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu-)
-ARCH_MODULES=()
+ARCH_MODULES=(cirrus)
 ARCH_MODULES_DOMU=()
 ARCH_REPORT=/dev/hvc1
 ARCH_REPORT_MODULES="virtio_mmio virtio_console"
@@ -73,7 +73,8 @@ arch_kernel()
 arch_qemu()
 {
 	exec qemu-system-aarch64 "$@" -global virtio-mmio.force-legacy=false \
-		-device virtio-serial-device \
+		-device virtio-serial-device -device cirrus-vga \
+		-device edu,dma_mask=0xffffffffffffffff \
 		-device virtconsole,chardev=ctl -kernel xen \
 		-append "console=dtuart $(boot_xen_args)" \
 		-device "guest-loader,addr=0x49000000,kernel=vmlinux,bootargs=console=hvc0 quiet panic=-1 $BOOT_DOM0_ARGS" \
