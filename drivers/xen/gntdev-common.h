@@ -46,6 +46,7 @@
 #include <xen/xen.h>
 #include <xen/interface/grant_table.h>
 #include <xen/grant_table.h>
+#include <xen/page.h>
 #include <xen/grant-dma-alloc.h>
 #include <uapi/xen/gntdev.h>
 
@@ -54,8 +55,8 @@ struct file;
 struct gntdev_dmabuf_table;
 struct gntdev_pv_vmap;
 
-/* Grant operations handed to the hypervisor at once; a page holds them. */
-#define GNTDEV_BATCH		112U
+/* Operations handed to the hypervisor at once; with their pages, 4 KiB. */
+#define GNTDEV_BATCH		100U
 
 /* No request has more grants, whatever the module's parameter says. */
 #define GNTDEV_COUNT_MAX	((unsigned int)SZ_1M)
@@ -107,9 +108,14 @@ struct gntdev_retry {
  * @linear: the kernel addresses of the pages are consecutive, and good for all
  * @mapped: number of grants mapped now
  * @lost: number of them that the hypervisor refused to unmap
- * @pages: backing pages, in the order of the references
+ * @pages: backing pages, in the order of the references, XEN_PFN_PER_PAGE of
+ *	which go on each
  * @handles: the hypervisor's handle of each mapped grant
  * @dma: where the pages come from, if from the DMA API; otherwise NULL
+ * @whole: number of @pages from the allocator of unpopulated pages
+ * @part: the page behind them, if the last grants do not make a whole one; what
+ *	they leave of it is ordinary memory
+ * @part_missing: number of frames that @part lacks
  * @vaddr: consecutive kernel addresses of all pages, NULL until needed
  * @vmap: what a PV domain needs to undo @vaddr; NULL without one
  * @released: called once when the last grant is unmapped, may be NULL
@@ -126,6 +132,9 @@ struct gntdev_mapping {
 	struct page **pages;
 	grant_handle_t *handles;
 	struct gnttab_dma_buffer *dma;
+	unsigned int whole;
+	struct page *part;
+	unsigned int part_missing;
 	void *vaddr;
 	struct gntdev_pv_vmap *vmap;
 	void (*released)(void *owner);
@@ -197,8 +206,9 @@ struct gntdev_vma {
  * @machine_addressed: a device is to be told machine addresses, without the
  *	DMA API; may be NULL
  * @machine_addr: the address at which such a device finds a page
- * @bus_addr_ok: another device reaches the granted frame itself at that address
- * @may_grant: a frame is ordinary memory that belongs to this domain
+ * @bus_addr_ok: another device reaches the granted frames of a page themselves
+ *	at that address
+ * @may_grant: a page is ordinary memory that belongs to this domain
  */
 struct gntdev_mode {
 	int (*init)(void);
@@ -249,16 +259,28 @@ static inline domid_t gntdev_refs_domid(const struct gntdev_refs *refs,
 	return refs->domids ? refs->domids[i] : refs->domid;
 }
 
+/* Pages of the kernel that the grants take. */
+static inline unsigned int gntdev_nr_pages(const struct gntdev_refs *refs)
+{
+	return DIV_ROUND_UP(refs->count, XEN_PFN_PER_PAGE);
+}
+
 int gntdev_status_to_errno(s16 status);
-int gntdev_backing_prepare(unsigned int count);
 struct gntdev_mapping *gntdev_mapping_create(struct gntdev_refs *refs,
 					     bool readonly, u32 dma_flags);
 int gntdev_mapping_vmap(struct gntdev_mapping *mapping);
 void gntdev_mapping_get(struct gntdev_mapping *mapping);
 void gntdev_mapping_put(struct gntdev_mapping *mapping);
-struct device *gntdev_device(void);
 void gntdev_retry_init(struct gntdev_retry *retry, work_func_t fn);
 void gntdev_retry_queue(struct gntdev_retry *retry);
+
+/* gntdev-backing.c */
+struct device *gntdev_device(void);
+int gntdev_backing_init(void);
+void gntdev_backing_exit(void);
+int gntdev_backing_prepare(unsigned int count);
+int gntdev_backing_alloc(struct gntdev_mapping *m, u32 dma_flags);
+int gntdev_backing_free(struct gntdev_mapping *m);
 
 /* gntdev-range.c */
 void gntdev_ranges_init(struct gntdev_file *file);

@@ -59,23 +59,24 @@ struct gntdev_attached {
 static int check_bus_addrs(struct gntdev_mapping *m, struct gntdev_attached *a)
 {
 	const struct gntdev_mode *mode = gntdev_mode();
+	unsigned int count = gntdev_nr_pages(m->refs);
 	struct sg_dma_page_iter iter;
 	unsigned int i = 0;
 
 	for_each_sgtable_dma_page(a->mapped, &iter, 0) {
-		if (i == m->refs->count ||
+		if (i == count ||
 		    !mode->bus_addr_ok(a->dev, m->pages[i],
 				       sg_page_iter_dma_address(&iter)))
 			return -EOPNOTSUPP;
 		i++;
 	}
-	return i == m->refs->count ? 0 : -EOPNOTSUPP;
+	return i == count ? 0 : -EOPNOTSUPP;
 }
 
 static int alloc_table(struct gntdev_mapping *m, struct device *dev,
 		       struct sg_table *sgt)
 {
-	unsigned int count = m->refs->count;
+	unsigned int count = gntdev_nr_pages(m->refs);
 	unsigned int max = PAGE_SIZE;
 
 	if (!gntdev_mode()->scattered)
@@ -358,7 +359,7 @@ static struct dma_buf *export_create(struct gntdev_dmabuf_table *table,
 	if (IS_ERR(exp))
 		return ERR_CAST(exp);
 	info.ops = &gntdev_export_ops;
-	info.size = (size_t)refs->count << PAGE_SHIFT;
+	info.size = (size_t)refs->count << XEN_PAGE_SHIFT;
 	info.flags = O_CLOEXEC | (exp->mapping->readonly ? O_RDONLY : O_RDWR);
 	info.priv = exp;
 	dmabuf = dma_buf_export(&info);
@@ -378,6 +379,22 @@ static int export_publish(struct gntdev_export *exp, int fd)
 	exp->published = !ret;
 	mutex_unlock(&table->lock);
 	return ret;
+}
+
+/*
+ * Users of a dma-buf count in pages of the kernel. A page that is only shared
+ * in part would pretend that all of it is.
+ */
+static int check_count(u32 count)
+{
+	if (!gntdev_count_valid(count))
+		return -EINVAL;
+	if (count % XEN_PFN_PER_PAGE) {
+		pr_debug_ratelimited("%u frames do not make whole pages\n",
+				     count);
+		return -EOPNOTSUPP;
+	}
+	return 0;
 }
 
 static struct gntdev_refs *refs_from_user(u32 __user *user, u32 count,
@@ -434,10 +451,11 @@ long gntdev_ioctl_export(struct gntdev_file *file, void __user *arg)
 	if (copy_from_user(&op, user, offsetof(typeof(op), refs)))
 		return -EFAULT;
 	if ((op.flags & ~(GNTDEV_DMA_FLAG_WC | GNTDEV_DMA_FLAG_COHERENT)) ||
-	    op.flags == (GNTDEV_DMA_FLAG_WC | GNTDEV_DMA_FLAG_COHERENT) ||
-	    !gntdev_count_valid(op.count))
+	    op.flags == (GNTDEV_DMA_FLAG_WC | GNTDEV_DMA_FLAG_COHERENT))
 		return -EINVAL;
-	ret = gntdev_may_map(op.domid);
+	ret = check_count(op.count);
+	if (!ret)
+		ret = gntdev_may_map(op.domid);
 	if (ret)
 		return ret;
 	refs = refs_from_user(user->refs, op.count, op.domid);

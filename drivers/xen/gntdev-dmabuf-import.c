@@ -94,24 +94,33 @@ static struct device_dma_parameters import_dma_parms = {
 };
 
 /*
- * Only whole frames of ordinary memory of this domain may be granted. Part of a
- * frame would show its rest; what another domain owns is not ours to give.
+ * Only whole pages of ordinary memory of this domain may be granted. Part of a
+ * page would show its rest; what another domain owns is not ours to give.
  */
+static int page_to_frames(unsigned long pfn, xen_pfn_t *frames)
+{
+	unsigned int i;
+
+	if (!gntdev_mode()->may_grant(pfn)) {
+		pr_debug_ratelimited("no memory of this domain at pfn %#lx\n",
+				     pfn);
+		return -EOPNOTSUPP;
+	}
+	for (i = 0; i < XEN_PFN_PER_PAGE; i++)
+		frames[i] = pfn_to_gfn(pfn * XEN_PFN_PER_PAGE + i);
+	return 0;
+}
+
 static int range_to_frames(dma_addr_t addr, unsigned int len,
 			   xen_pfn_t *frames)
 {
-	const struct gntdev_mode *mode = gntdev_mode();
 	unsigned int i;
+	int ret = 0;
 
-	for (i = 0; i < len >> PAGE_SHIFT; i++) {
-		if (!mode->may_grant(PHYS_PFN(addr) + i)) {
-			pr_debug_ratelimited("no memory of this domain at %pad\n",
-					     &addr);
-			return -EOPNOTSUPP;
-		}
-		frames[i] = pfn_to_gfn(PHYS_PFN(addr) + i);
-	}
-	return 0;
+	for (i = 0; !ret && i < len >> PAGE_SHIFT; i++)
+		ret = page_to_frames(PHYS_PFN(addr) + i,
+				     frames + i * XEN_PFN_PER_PAGE);
+	return ret;
 }
 
 /*
@@ -131,12 +140,12 @@ static int sgt_to_frames(struct sg_table *sgt, unsigned int count,
 		unsigned int len = sg_dma_len(sg);
 
 		if (!len || !PAGE_ALIGNED(addr) || !PAGE_ALIGNED(len) ||
-		    len >> PAGE_SHIFT > count - done)
+		    len >> XEN_PAGE_SHIFT > count - done)
 			return -EINVAL;
 		ret = range_to_frames(addr, len, frames + done);
 		if (ret)
 			return ret;
-		done += len >> PAGE_SHIFT;
+		done += len >> XEN_PAGE_SHIFT;
 	}
 	return done == count ? 0 : -EINVAL;
 }
@@ -240,7 +249,7 @@ static int import_check(struct dma_buf *dmabuf, unsigned int count)
 {
 	if (!(dmabuf->file->f_mode & FMODE_WRITE))
 		return -EACCES;
-	if (dmabuf->size != (size_t)count << PAGE_SHIFT)
+	if (dmabuf->size != (size_t)count << XEN_PAGE_SHIFT)
 		return -EINVAL;
 	if (dmabuf->ops == &gntdev_export_ops) {
 		pr_debug_ratelimited("frames of another domain cannot be granted\n");

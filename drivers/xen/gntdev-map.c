@@ -3,20 +3,15 @@
  * Sets of mapped foreign grants: allocate, map, unmap, life time.
  *
  * Per page only what is needed to undo it is kept: the page, the reference and
- * the handle. Operations are built in batches of a page, in memory from a pool
+ * the handle. Operations are built in batches of 4 KiB, in memory from a pool
  * that cannot run dry, because unmapping must not fail.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/cleanup.h>
-#include <linux/dma-map-ops.h>
-#include <linux/dma-mapping.h>
 #include <linux/mempool.h>
 #include <linux/module.h>
-#include <linux/platform_device.h>
 #include <linux/slab.h>
-#include <linux/sort.h>
 
 #include <xen/page.h>
 
@@ -25,24 +20,19 @@
 /* A busy page is looked at again after a tick, then ever later up to this. */
 #define RETRY_MAX_JIFFIES	HZ
 
+struct map_batch {
+	struct gnttab_map_grant_ref op[GNTDEV_BATCH];
+	struct page *page[GNTDEV_BATCH];
+};
+
 struct unmap_batch {
 	struct gnttab_unmap_grant_ref op[GNTDEV_BATCH];
 	struct page *page[GNTDEV_BATCH];
 	unsigned int index[GNTDEV_BATCH];
 };
 
-static struct platform_device *dma_pdev;
 static struct workqueue_struct *gntdev_wq;
 static mempool_t *unmap_pool;
-
-/*
- * The allocator of unpopulated pages may have to add memory, under locks that
- * must not be taken inside of mmap_lock. It keeps what it once got, so pages
- * that were taken and given back before are there for mmap().
- */
-static DEFINE_MUTEX(backing_lock);
-static unsigned int backing_peak;
-static atomic_t backing_used = ATOMIC_INIT(0);
 
 /**
  * gntdev_refs_alloc - allocate a set of grants, to be filled in
@@ -108,14 +98,37 @@ int gntdev_status_to_errno(s16 status)
 	}
 }
 
-static phys_addr_t kernel_address(struct page *page)
+static struct page *page_of(const struct gntdev_mapping *m, unsigned int i)
 {
-	return (phys_addr_t)(unsigned long)page_address(page);
+	return m->pages[i / XEN_PFN_PER_PAGE];
 }
 
-static int map_batch(struct gntdev_mapping *m, struct gnttab_map_grant_ref *op,
+/* Where the kernel sees a grant. */
+static phys_addr_t kernel_address(const struct gntdev_mapping *m,
+				  unsigned int i)
+{
+	return (phys_addr_t)(unsigned long)page_address(page_of(m, i)) +
+	       i % XEN_PFN_PER_PAGE * XEN_PAGE_SIZE;
+}
+
+/*
+ * The kernel notes one grant with a page, for others to copy from in its place.
+ * On a page of several grants that would be the wrong one for the most part.
+ */
+static void forget_grants(struct page **pages, unsigned int count)
+{
+	unsigned int i;
+
+	if (XEN_PFN_PER_PAGE == 1)
+		return;
+	for (i = 0; i < count; i++)
+		ClearPageForeign(pages[i]);
+}
+
+static int map_batch(struct gntdev_mapping *m, struct map_batch *batch,
 		     unsigned int first, unsigned int count)
 {
+	struct gnttab_map_grant_ref *op = batch->op;
 	u32 flags = gntdev_mode()->map_flags;
 	unsigned int i;
 	int ret, err;
@@ -123,12 +136,14 @@ static int map_batch(struct gntdev_mapping *m, struct gnttab_map_grant_ref *op,
 	if (m->readonly)
 		flags |= GNTMAP_readonly;
 	for (i = 0; i < count; i++) {
-		gnttab_set_map_op(&op[i], kernel_address(m->pages[first + i]),
+		gnttab_set_map_op(&op[i], kernel_address(m, first + i),
 				  flags, m->refs->ref[first + i],
 				  gntdev_refs_domid(m->refs, first + i));
 		op[i].handle = GNTDEV_NO_HANDLE;
+		batch->page[i] = page_of(m, first + i);
 	}
-	ret = gnttab_map_refs(op, NULL, m->pages + first, count);
+	ret = gnttab_map_refs(op, NULL, batch->page, count);
+	forget_grants(batch->page, count);
 	/* Each element has a result of its own; none speaks for another. */
 	for (i = 0; i < count; i++) {
 		err = gntdev_status_to_errno(op[i].status);
@@ -145,18 +160,18 @@ static int map_batch(struct gntdev_mapping *m, struct gnttab_map_grant_ref *op,
 static int map_all(struct gntdev_mapping *m)
 {
 	unsigned int count = m->refs->count;
-	struct gnttab_map_grant_ref *op;
+	struct map_batch *batch;
 	unsigned int i;
 	int ret = 0;
 
-	op = kmalloc_array(min(count, GNTDEV_BATCH), sizeof(*op), GFP_KERNEL);
-	if (!op)
+	batch = kmalloc(sizeof(*batch), GFP_KERNEL);
+	if (!batch)
 		return -ENOMEM;
 	for (i = 0; !ret && i < count; i += GNTDEV_BATCH) {
-		ret = map_batch(m, op, i, min(count - i, GNTDEV_BATCH));
+		ret = map_batch(m, batch, i, min(count - i, GNTDEV_BATCH));
 		cond_resched();
 	}
-	kfree(op);
+	kfree(batch);
 	return ret;
 }
 
@@ -178,16 +193,16 @@ static unsigned int collect_batch(struct gntdev_mapping *m,
 	unsigned int i;
 
 	for (i = *next; i < m->refs->count && n < GNTDEV_BATCH; i++) {
-		page = m->pages[i];
+		page = page_of(m, i);
 		if (m->handles[i] == GNTDEV_NO_HANDLE || page_is_busy(page))
 			continue;
-		gnttab_set_unmap_op(&batch->op[n], kernel_address(page), flags,
+		gnttab_set_unmap_op(&batch->op[n], kernel_address(m, i), flags,
 				    m->handles[i]);
 		batch->op[n].status = GNTST_general_error;
 		/* Without its address, Xen would keep the device's mapping. */
 		if (flags & GNTMAP_device_map)
 			batch->op[n].dev_bus_addr =
-				PFN_PHYS(pfn_to_gfn(page_to_pfn(page)));
+				PFN_PHYS(xen_page_to_gfn(page));
 		batch->page[n] = page;
 		batch->index[n++] = i;
 	}
@@ -213,34 +228,6 @@ static void unmap_some(struct gntdev_mapping *m)
 		cond_resched();
 	}
 	mempool_free(batch, unmap_pool);
-}
-
-static void reverse_pages(struct page **pages, unsigned int count)
-{
-	unsigned int i;
-
-	for (i = 0; i < count / 2; i++)
-		swap(pages[i], pages[count - 1 - i]);
-}
-
-static int free_backing(struct gntdev_mapping *m)
-{
-	int ret;
-
-	if (m->dma) {
-		ret = gnttab_dma_buffer_free(m->dma);
-		if (ret)
-			return ret;
-	} else if (m->pages) {
-		/* The allocator hands out the last page first. */
-		reverse_pages(m->pages, m->refs->count);
-		gnttab_free_pages(m->refs->count, m->pages);
-		atomic_sub(m->refs->count, &backing_used);
-		kvfree(m->pages);
-	}
-	m->dma = NULL;
-	m->pages = NULL;
-	return 0;
 }
 
 /**
@@ -297,7 +284,7 @@ static void mapping_undo(struct work_struct *work)
 	m->released = NULL;
 	if (released)
 		released(m->owner);
-	if (free_backing(m)) {
+	if (gntdev_backing_free(m)) {
 		gntdev_retry_queue(&m->retry);
 		return;
 	}
@@ -305,99 +292,6 @@ static void mapping_undo(struct work_struct *work)
 	kvfree(m->handles);
 	kfree(m);
 	module_put(THIS_MODULE);
-}
-
-static int compare_pages(const void *a, const void *b)
-{
-	unsigned long x = page_to_pfn(*(struct page * const *)a);
-	unsigned long y = page_to_pfn(*(struct page * const *)b);
-
-	return x < y ? -1 : x > y;
-}
-
-/*
- * Consecutive pages need no vmap() and, where they are also consecutive on the
- * bus, few scatterlist entries. Mostly they come in order, up or down.
- */
-static bool sort_pages(struct page **pages, unsigned int count)
-{
-	unsigned int up = 1, down = 1, i;
-
-	for (i = 1; i < count; i++) {
-		up += page_to_pfn(pages[i]) == page_to_pfn(pages[i - 1]) + 1;
-		down += page_to_pfn(pages[i]) + 1 == page_to_pfn(pages[i - 1]);
-	}
-	if (up == count)
-		return true;
-	if (down == count) {
-		reverse_pages(pages, count);
-		return true;
-	}
-	sort(pages, count, sizeof(*pages), compare_pages, NULL);
-	return page_to_pfn(pages[count - 1]) - page_to_pfn(pages[0]) ==
-	       count - 1;
-}
-
-/**
- * gntdev_backing_prepare - have backing pages ready for a later mmap()
- * @count: number of pages
- *
- * Context: not under mmap_lock.
- * Return: 0 or -ENOMEM.
- */
-int gntdev_backing_prepare(unsigned int count)
-{
-	struct page **pages;
-	int ret = 0;
-
-	guard(mutex)(&backing_lock);
-	if (atomic_read(&backing_used) + count <= backing_peak)
-		return 0;
-	pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL_ACCOUNT);
-	if (!pages)
-		return -ENOMEM;
-	ret = gnttab_alloc_pages(count, pages);
-	if (!ret) {
-		backing_peak = atomic_read(&backing_used) + count;
-		reverse_pages(pages, count);
-		gnttab_free_pages(count, pages);
-	}
-	kvfree(pages);
-	return ret;
-}
-
-static int alloc_dma_backing(struct gntdev_mapping *m, bool coherent)
-{
-	struct gnttab_dma_buffer *buf;
-
-	buf = gnttab_dma_buffer_alloc(&dma_pdev->dev, m->refs->count, coherent);
-	if (IS_ERR(buf))
-		return PTR_ERR(buf);
-	m->dma = buf;
-	m->pages = buf->pages;
-	return gnttab_dma_buffer_vacate(buf);
-}
-
-static int alloc_backing(struct gntdev_mapping *m, u32 dma_flags)
-{
-	unsigned int count = m->refs->count;
-	struct page **pages;
-	int ret;
-
-	if (dma_flags)
-		return alloc_dma_backing(m,
-					 dma_flags & GNTDEV_DMA_FLAG_COHERENT);
-	pages = kvmalloc_array(count, sizeof(*pages), GFP_KERNEL_ACCOUNT);
-	if (!pages)
-		return -ENOMEM;
-	ret = gnttab_alloc_pages(count, pages);
-	if (ret) {
-		kvfree(pages);
-		return ret;
-	}
-	m->pages = pages;
-	atomic_add(count, &backing_used);
-	return 0;
 }
 
 /**
@@ -435,12 +329,9 @@ struct gntdev_mapping *gntdev_mapping_create(struct gntdev_refs *refs,
 	m->readonly = readonly;
 	__module_get(THIS_MODULE);
 
-	ret = alloc_backing(m, dma_flags);
-	if (!ret) {
-		m->linear = sort_pages(m->pages, refs->count) &&
-			    (!m->dma || dev_is_dma_coherent(m->dma->dev));
+	ret = gntdev_backing_alloc(m, dma_flags);
+	if (!ret)
 		ret = map_all(m);
-	}
 	if (ret) {
 		gntdev_mapping_put(m);
 		return ERR_PTR(ret);
@@ -496,30 +387,12 @@ void gntdev_mapping_put(struct gntdev_mapping *m)
 }
 
 /**
- * gntdev_device - the device that the driver itself uses memory with
- *
- * No firmware describes it, so the DMA API takes its addresses for those of
- * this domain, and it for not coherent where that makes a difference.
- *
- * Return: the device.
- */
-struct device *gntdev_device(void)
-{
-	return &dma_pdev->dev;
-}
-
-/**
  * gntdev_map_init - get ready to map grants
  *
  * Return: 0 or a negative errno.
  */
 int gntdev_map_init(void)
 {
-	const struct platform_device_info info = {
-		.name = "xen-gntdev",
-		.id = PLATFORM_DEVID_NONE,
-		.dma_mask = DMA_BIT_MASK(64),
-	};
 	const struct gntdev_mode *mode = gntdev_mode();
 	int ret = mode->init ? mode->init() : 0;
 
@@ -531,10 +404,9 @@ int gntdev_map_init(void)
 	gntdev_wq = alloc_workqueue("xen-gntdev", WQ_UNBOUND, 0);
 	if (!gntdev_wq)
 		goto destroy_pool;
-	dma_pdev = platform_device_register_full(&info);
-	if (!IS_ERR(dma_pdev))
+	ret = gntdev_backing_init();
+	if (!ret)
 		return 0;
-	ret = PTR_ERR(dma_pdev);
 	destroy_workqueue(gntdev_wq);
 destroy_pool:
 	mempool_destroy(unmap_pool);
@@ -550,6 +422,6 @@ destroy_pool:
 void gntdev_map_exit(void)
 {
 	destroy_workqueue(gntdev_wq);
-	platform_device_unregister(dma_pdev);
+	gntdev_backing_exit();
 	mempool_destroy(unmap_pool);
 }

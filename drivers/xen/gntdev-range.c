@@ -173,7 +173,7 @@ static struct gntdev_map *map_alloc(struct gntdev_file *file,
 	kref_init(&map->kref);
 	mutex_init(&map->lock);
 	map->refs = refs;
-	ret = reserve_pages(map, refs->count);
+	ret = reserve_pages(map, gntdev_nr_pages(refs));
 	if (ret) {
 		kfree(map);
 		return ERR_PTR(ret);
@@ -383,6 +383,11 @@ long gntdev_ioctl_notify(struct gntdev_file *file, void __user *arg)
 	new.action = op.action;
 	new.port = op.event_channel_port;
 	new.byte = op.index - map_index(map);
+	/* The last page may have more bytes than the grants. */
+	if (new.byte >> XEN_PAGE_SHIFT >= map->refs->count) {
+		ret = -ENOENT;
+		goto out;
+	}
 	/* The port must not be closed, and reused, before the event is sent. */
 	if ((new.action & UNMAP_NOTIFY_SEND_EVENT) && evtchn_get(new.port)) {
 		ret = -EINVAL;
@@ -483,7 +488,7 @@ int gntdev_mmap(struct file *filp, struct vm_area_struct *vma)
 	if (!map)
 		return -EINVAL;
 	if (map->first == vma->vm_pgoff &&
-	    map->refs->count == vma_pages(vma)) {
+	    gntdev_nr_pages(map->refs) == vma_pages(vma)) {
 		mutex_lock(&map->lock);
 		ret = mmap_range(map, vma);
 		mutex_unlock(&map->lock);

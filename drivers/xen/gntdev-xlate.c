@@ -77,7 +77,7 @@ static vm_fault_t xlate_vma_fault(struct vm_fault *vmf)
 	struct gntdev_vma *gv = vmf->vma->vm_private_data;
 	unsigned long page = vmf->pgoff - gv->pgoff;
 
-	if (page >= gv->mapping->refs->count)
+	if (page >= gntdev_nr_pages(gv->mapping->refs))
 		return VM_FAULT_SIGBUS;
 	return vmf_insert_page(vmf->vma, vmf->address,
 			       gv->mapping->pages[page]);
@@ -99,7 +99,8 @@ static struct gntdev_vma *xlate_mmap(struct gntdev_mapping *mapping,
 	if (!gv)
 		return ERR_PTR(-ENOMEM);
 	gntdev_vma_init(gv, mapping, vma->vm_pgoff);
-	ret = vm_map_pages_zero(vma, mapping->pages, mapping->refs->count);
+	ret = vm_map_pages_zero(vma, mapping->pages,
+				gntdev_nr_pages(mapping->refs));
 	if (ret) {
 		/* References of pages inserted already keep those mapped. */
 		gntdev_vma_fini(gv);
@@ -115,7 +116,7 @@ static vm_fault_t xlate_dmabuf_fault(struct vm_fault *vmf)
 {
 	struct gntdev_mapping *mapping = vmf->vma->vm_private_data;
 
-	if (vmf->pgoff >= mapping->refs->count)
+	if (vmf->pgoff >= gntdev_nr_pages(mapping->refs))
 		return VM_FAULT_SIGBUS;
 	return vmf_insert_pfn(vmf->vma, vmf->address,
 			      page_to_pfn(mapping->pages[vmf->pgoff]));
@@ -149,8 +150,8 @@ static int xlate_mmap_dmabuf(struct gntdev_mapping *mapping,
 
 static int xlate_vmap(struct gntdev_mapping *mapping)
 {
-	mapping->vaddr = vmap(mapping->pages, mapping->refs->count, VM_MAP,
-			      page_prot(mapping, PAGE_KERNEL));
+	mapping->vaddr = vmap(mapping->pages, gntdev_nr_pages(mapping->refs),
+			      VM_MAP, page_prot(mapping, PAGE_KERNEL));
 	return mapping->vaddr ? 0 : -ENOMEM;
 }
 
@@ -220,6 +221,18 @@ static bool xlate_bus_addr_ok(struct device *dev, struct page *page,
 	       iommu_iova_to_phys(domain, addr) == page_to_phys(page);
 }
 
+/* What is mapped of other domains is noted per frame on ARM, else per page. */
+static bool frames_are_own(unsigned long pfn)
+{
+	unsigned long frame = pfn * XEN_PFN_PER_PAGE;
+	unsigned int i;
+
+	for (i = 0; i < XEN_PFN_PER_PAGE; i++)
+		if (pfn_to_bfn(frame + i) != frame + i)
+			return false;
+	return true;
+}
+
 static bool xlate_may_grant(unsigned long pfn)
 {
 	struct page *page;
@@ -228,7 +241,7 @@ static bool xlate_may_grant(unsigned long pfn)
 		return false;
 	page = pfn_to_page(pfn);
 	return !PageReserved(page) && !is_zone_device_page(page) &&
-	       !(PageForeign(page) && PagePrivate(page));
+	       !(PageForeign(page) && PagePrivate(page)) && frames_are_own(pfn);
 }
 
 const struct gntdev_mode gntdev_xlate_mode = {

@@ -15,11 +15,15 @@
 bool __read_mostly xen_scrub_pages = IS_ENABLED(CONFIG_XEN_SCRUB_PAGES_DEFAULT);
 core_param(xen_scrub_pages, xen_scrub_pages, bool, 0);
 
-/* An element of the lists below covers one page of the kernel. */
-static int xenmem_reservation_op(unsigned int cmd, int count, xen_pfn_t *frames)
+/* A page of the kernel. */
+#define PAGE_EXTENT_ORDER	ilog2(XEN_PFN_PER_PAGE)
+
+/* Each element of a list covers 2^order frames. */
+static int xenmem_reservation_op(unsigned int cmd, unsigned int order,
+				 int count, xen_pfn_t *frames)
 {
 	struct xen_memory_reservation reservation = {
-		.extent_order = ilog2(XEN_PFN_PER_PAGE),
+		.extent_order = order,
 		.nr_extents   = count,
 		.domid        = DOMID_SELF,
 	};
@@ -42,7 +46,8 @@ static int xenmem_reservation_op(unsigned int cmd, int count, xen_pfn_t *frames)
  */
 int xenmem_reservation_increase(int count, xen_pfn_t *frames)
 {
-	return xenmem_reservation_op(XENMEM_populate_physmap, count, frames);
+	return xenmem_reservation_op(XENMEM_populate_physmap,
+				     PAGE_EXTENT_ORDER, count, frames);
 }
 EXPORT_SYMBOL_GPL(xenmem_reservation_increase);
 
@@ -60,6 +65,40 @@ EXPORT_SYMBOL_GPL(xenmem_reservation_increase);
  */
 int xenmem_reservation_decrease(int count, xen_pfn_t *frames)
 {
-	return xenmem_reservation_op(XENMEM_decrease_reservation, count, frames);
+	return xenmem_reservation_op(XENMEM_decrease_reservation,
+				     PAGE_EXTENT_ORDER, count, frames);
 }
 EXPORT_SYMBOL_GPL(xenmem_reservation_decrease);
+
+/**
+ * xenmem_reservation_increase_frames - get single frames
+ * @count: number of frames
+ * @frames: the guest frame numbers that have none
+ *
+ * For domains whose pages are larger than a frame, all of them auto-translated.
+ * May sleep.
+ *
+ * Return: how many, from the first on, are there now, or a negative errno.
+ */
+int xenmem_reservation_increase_frames(int count, xen_pfn_t *frames)
+{
+	return xenmem_reservation_op(XENMEM_populate_physmap, 0, count, frames);
+}
+EXPORT_SYMBOL_GPL(xenmem_reservation_increase_frames);
+
+/**
+ * xenmem_reservation_decrease_frames - give single frames back
+ * @count: number of frames
+ * @frames: their guest frame numbers
+ *
+ * For domains whose pages are larger than a frame, all of them auto-translated.
+ * May sleep. Nothing may touch the frames any more.
+ *
+ * Return: how many, from the first on, are gone, or a negative errno.
+ */
+int xenmem_reservation_decrease_frames(int count, xen_pfn_t *frames)
+{
+	return xenmem_reservation_op(XENMEM_decrease_reservation, 0, count,
+				     frames);
+}
+EXPORT_SYMBOL_GPL(xenmem_reservation_decrease_frames);

@@ -29,6 +29,8 @@ static inline void xenmem_reservation_scrub_page(struct page *page)
 
 int xenmem_reservation_increase(int count, xen_pfn_t *frames);
 int xenmem_reservation_decrease(int count, xen_pfn_t *frames);
+int xenmem_reservation_increase_frames(int count, xen_pfn_t *frames);
+int xenmem_reservation_decrease_frames(int count, xen_pfn_t *frames);
 
 #ifdef CONFIG_XEN_HAVE_PVMMU
 void __xenmem_reservation_va_mapping_update(unsigned long count,
