@@ -212,7 +212,8 @@ boot_finish()
 		rig_say "error: time limit of ${BOOT_LIMIT}s reached"
 		return "$rc"
 	}
-	rc=$(sed -n 's/^RIG-END //p' "$BOOT_LOG/report.log" | tail -n 1)
+	rc=$(sed -nE "s/^RIG-END ([0-9]+).*/\1/p" "$BOOT_LOG/report.log" |
+		tail -n 1)
 	[ -n "$rc" ] || {
 		rig_say "error: the machine died; last lines of the console:"
 		tail -n 40 -- "$BOOT_LOG/console.log" >&2

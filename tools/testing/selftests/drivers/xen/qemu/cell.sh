@@ -4,8 +4,8 @@
 # One cell of the matrix: build for its kernel and run all tests, or those that
 # are named, in one boot.
 #
-# cells/NAME.sh sets RIG_SERIES and RIG_ARCH, and has a function cell_options
-# that changes the options of the boot. Results are NAME.sums (passed, failed,
+# cells/NAME.sh sets RIG_SERIES, RIG_ARCH and perhaps RIG_FLAVOUR, and has a
+# function cell_options that changes the options of the boot. Results are NAME.sums (passed, failed,
 # skipped, seconds) and NAME.results in $(O)/cells; what is built and the logs
 # of the boot are in the folder of the kernel there.
 
@@ -17,16 +17,17 @@ CELL=$(dirname -- "$0")/cells/$NAME.sh
 	echo "there is no cell '$NAME'" >&2
 	exit 1
 }
+RIG_FLAVOUR=
 # How many times longer than elsewhere a program may take.
 CELL_SLOWNESS=1
 # shellcheck source=cells/pv-6.12.sh
 . "$CELL"
-export RIG_SERIES RIG_ARCH
+export RIG_SERIES RIG_ARCH RIG_FLAVOUR
 
 # shellcheck source=rig-lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/rig-lib.sh"
 CELLS=$RIG_O/cells
-RIG_O=$CELLS/$RIG_SERIES-$RIG_ARCH
+RIG_O=$CELLS/$RIG_SERIES-$RIG_FLAVOUR
 # shellcheck source=rootfs.sh
 . "$RIG_DIR/rootfs.sh"
 # shellcheck source=boot.sh

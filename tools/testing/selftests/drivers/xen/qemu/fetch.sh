@@ -34,12 +34,12 @@ REPLACED=(
 )
 
 # The name of a kernel is its version, perhaps the number of its ABI, perhaps
-# the release it was made for, and the architecture.
+# the release it was made for, and its flavour.
 newest_abi()
 {
 	apt-cache "${APT[@]}" search --names-only \
 		"^linux-image-${RIG_SERIES//./\\.}\\.[0-9]" |
-		sed -nE "s/^linux-image-([0-9.]+(-[0-9]+)?(\+[a-z0-9.]+)?-$RIG_ARCH) .*/\1/p" |
+		sed -nE "s/^linux-image-([0-9.]+(-[0-9]+)?(\+[a-z0-9.]+)?-$RIG_FLAVOUR) .*/\1/p" |
 		sort -V | tail -n 1
 }
 
@@ -54,7 +54,7 @@ choose_abi()
 		abi=$(newest_abi)
 	fi
 	[ -n "$abi" ] ||
-		rig_die "apt knows no linux-image-$RIG_SERIES.*-$RIG_ARCH;" \
+		rig_die "apt knows no linux-image-$RIG_SERIES.*-$RIG_FLAVOUR;" \
 			"add bookworm-security to its sources"
 	echo "$abi"
 }

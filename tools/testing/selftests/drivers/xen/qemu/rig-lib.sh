@@ -20,10 +20,12 @@ RIG_O=$(realpath -m -- "${O:-$RIG_TOP/build}")
 RIG_CACHE=$(realpath -m -- \
 	"${XEN_GNTDEV_CACHE:-${XDG_CACHE_HOME:-${HOME:?}/.cache}/xen-gntdev}")
 
-# The series of stock kernels the module is built for, and the architecture of
-# the emulated machine. The checking scripts come from one series for all.
+# The series of stock kernels the module is built for, the architecture of the
+# emulated machine, and which of the kernels of that architecture it is. The
+# checking scripts come from one series for all.
 RIG_SERIES=${RIG_SERIES:-6.12}
 RIG_ARCH=${RIG_ARCH:-amd64}
+RIG_FLAVOUR=${RIG_FLAVOUR:-$RIG_ARCH}
 RIG_SOURCE_SERIES=6.12
 RIG_XEN_VERSION=4.17
 # SECONDS of the outermost script, so that nested ones show one clock.
@@ -39,7 +41,7 @@ RIG_TMP=
 # shellcheck source=arch-amd64.sh
 . "$RIG_DIR/arch-$RIG_ARCH.sh"
 RIG_XEN=$RIG_CACHE/xen-$RIG_XEN_VERSION$ARCH_SUFFIX
-RIG_ABI_FILE=$RIG_CACHE/abi-$RIG_SERIES$ARCH_SUFFIX
+RIG_ABI_FILE=$RIG_CACHE/abi-$RIG_SERIES-$RIG_FLAVOUR
 
 rig_elapsed()
 {
