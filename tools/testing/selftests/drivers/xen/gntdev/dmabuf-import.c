@@ -13,7 +13,7 @@
 #include "gntdev-test.h"
 
 #define RW (PROT_READ | PROT_WRITE)
-#define SMALL 5u
+#define SMALL whole_pages(5)
 
 FIXTURE(import) {
 	int fd;

@@ -13,7 +13,7 @@
 #include "gntdev-test.h"
 
 #define RW (PROT_READ | PROT_WRITE)
-#define PAGES 5u
+#define PAGES cut(5)
 
 FIXTURE(wait) {
 	int fd;
@@ -190,9 +190,9 @@ TEST_F(wait, mapping_counts_as_a_user)
 	close(self->keep);
 	EXPECT_EQ(-ETIMEDOUT, wait_ms(self, 50));
 	EXPECT_EQ(0, pattern_check(mem, 0, PAGES, 1, NULL));
-	ASSERT_EQ(0, munmap(mem, bytes_of(2)));
+	ASSERT_EQ(0, munmap(mem, bytes_of(cut(2))));
 	EXPECT_EQ(-ETIMEDOUT, wait_ms(self, 0));
-	ASSERT_EQ(0, munmap(page_of(mem, 2), bytes_of(PAGES - 2)));
+	ASSERT_EQ(0, munmap(page_of(mem, cut(2)), bytes_of(cut(3))));
 	EXPECT_TRUE(released(self->fd, self->number));
 	EXPECT_TRUE(grants_are_free(self));
 }

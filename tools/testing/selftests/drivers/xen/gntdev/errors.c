@@ -343,7 +343,7 @@ TEST_F(errors, argument_that_is_not_there)
 		IOCTL_GNTDEV_DMABUF_IMP_TO_REFS,
 		IOCTL_GNTDEV_DMABUF_IMP_RELEASE,
 	};
-	char *end = (char *)self->cmd + GRANT_PAGE_SIZE;
+	char *end = (char *)self->cmd + bytes_of(cut(1));
 
 	/* A count that may well be read before the rest. */
 	((uint32_t *)end)[-1] = 1;
@@ -358,7 +358,7 @@ TEST_F(errors, argument_that_is_not_there)
 /* The fixed part is there, the references are not. */
 TEST_F(errors, references_that_are_not_there)
 {
-	char *end = (char *)self->cmd + GRANT_PAGE_SIZE;
+	char *end = (char *)self->cmd + bytes_of(cut(1));
 	union command *cmd;
 
 	cmd = (void *)(end - sizeof(cmd->map.op));

@@ -21,7 +21,13 @@
 /* A reference of each of that many places in a large set is tried. */
 #define LIVE_SAMPLES	256
 
-const uint32_t buffer_sizes[5] = { 1, 3, 64, 2025, 8100 };
+uint32_t buffer_sizes[5] = { 1, 3, 64, 2025, 8100 };
+
+__attribute__((constructor)) static void round_buffer_sizes(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE_OF(buffer_sizes); i++)
+		buffer_sizes[i] = whole_pages(buffer_sizes[i]);
+}
 
 bool pv_domain(void)
 {
@@ -43,6 +49,11 @@ bool loopback_works(void)
 	if (!uname(&uts) && !strcmp(uts.machine, "aarch64"))
 		return true;
 	return pv_domain();
+}
+
+uint32_t cut(uint32_t pages)
+{
+	return pages * grants_per_page();
 }
 
 size_t bytes_of(uint32_t pages)

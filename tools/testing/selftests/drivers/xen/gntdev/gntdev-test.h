@@ -28,8 +28,11 @@
 
 #define ARRAY_SIZE_OF(a)	(sizeof(a) / sizeof((a)[0]))
 
-/* One page, odd, a power of two, 1920x1080x32 and 3840x2160x32. */
-extern const uint32_t buffer_sizes[5];
+/*
+ * One page, odd, a power of two, 1920x1080x32 and 3840x2160x32; each rounded up
+ * to pages of the kernel.
+ */
+extern uint32_t buffer_sizes[5];
 
 /* Elsewhere, mapped grants are pages as any others. */
 bool pv_domain(void);
@@ -43,7 +46,11 @@ bool pv_domain(void);
  */
 bool loopback_works(void);
 
+#define NO_READ_ONLY	"gntalloc grants only a part of each page here"
 #define NO_LOOPBACK		"this domain cannot map its own grants"
+
+/* Grants that make @pages pages of the kernel, which alone can be cut. */
+uint32_t cut(uint32_t pages);
 
 size_t bytes_of(uint32_t pages);
 void *page_of(void *mem, uint32_t page);

@@ -12,7 +12,8 @@
 #include "gntdev-test.h"
 
 #define RW (PROT_READ | PROT_WRITE)
-#define PAGES 65u
+#define PAGES_MAX 80u
+#define PAGES whole_pages(65)
 
 FIXTURE(libxengnttab) {
 	xengnttab_handle *xgt;
@@ -43,7 +44,7 @@ FIXTURE_TEARDOWN(libxengnttab)
 
 TEST_F(libxengnttab, map_grant_refs)
 {
-	uint32_t domids[PAGES] = { SELF };
+	const uint32_t domids[PAGES_MAX] = { SELF };
 	void *mem;
 
 	mem = xengnttab_map_grant_refs(self->xgt, PAGES, domids,
@@ -157,7 +158,7 @@ TEST_F(libxengnttab, dmabuf_wait_after_close)
 
 TEST_F(libxengnttab, dmabuf_import)
 {
-	uint32_t domids[PAGES] = { SELF };
+	const uint32_t domids[PAGES_MAX] = { SELF };
 	uint32_t refs[PAGES];
 	int dmabuf = heap_alloc(PAGES, O_RDWR);
 	void *mem;

@@ -36,6 +36,18 @@ static size_t page_bytes(uint32_t count)
 	return (size_t)count * GRANT_PAGE_SIZE;
 }
 
+uint32_t grants_per_page(void)
+{
+	return (uint32_t)sysconf(_SC_PAGESIZE) / GRANT_PAGE_SIZE;
+}
+
+uint32_t whole_pages(uint32_t count)
+{
+	uint32_t per_page = grants_per_page();
+
+	return (count + per_page - 1) / per_page * per_page;
+}
+
 static int map_shared(int fd, uint64_t offset, uint32_t count, int prot,
 		      void **addr)
 {
@@ -70,20 +82,50 @@ static int alloc_granted(struct gnt_pages *pages, uint16_t domid,
 	return ret;
 }
 
-int gnt_pages_alloc(struct gnt_pages *pages, uint16_t domid, uint32_t count,
-		    bool writable)
+static int alloc_imported(struct gnt_pages *pages, uint16_t domid,
+			  bool writable)
 {
 	int ret;
 
-	*pages = (struct gnt_pages){ .fd = -1, .count = count };
-	pages->refs = calloc(count ? count : 1, sizeof(*pages->refs));
-	if (!pages->refs)
-		return -ENOMEM;
+	if (!writable)
+		return -EOPNOTSUPP;
+	pages->fd = gntdev_open();
+	if (pages->fd < 0)
+		return pages->fd;
+	ret = dmabuf_pages_alloc(&pages->memory, pages->count);
+	if (ret)
+		return ret;
+	pages->addr = pages->memory.addr;
+	pages->memory.addr = NULL;
+	return gntdev_imp_to_refs(pages->fd, pages->memory.dmabuf, domid,
+				  whole_pages(pages->count), pages->refs);
+}
+
+static int alloc_pages(struct gnt_pages *pages, uint16_t domid, bool writable)
+{
+	int ret;
+
+	if (grants_per_page() > 1 && pages->count > 1)
+		return alloc_imported(pages, domid, writable);
 	pages->fd = open(GNTALLOC_NODE, O_RDWR | O_CLOEXEC);
 	ret = pages->fd < 0 ? -errno : alloc_granted(pages, domid, writable);
-	if (!ret)
-		ret = map_shared(pages->fd, pages->index, count,
-				 PROT_READ | PROT_WRITE, &pages->addr);
+	if (ret)
+		return ret;
+	return map_shared(pages->fd, pages->index, pages->count,
+			  PROT_READ | PROT_WRITE, &pages->addr);
+}
+
+int gnt_pages_alloc(struct gnt_pages *pages, uint16_t domid, uint32_t count,
+		    bool writable)
+{
+	uint32_t room = whole_pages(count ? count : 1);
+	int ret;
+
+	*pages = (struct gnt_pages){ .fd = -1, .count = count };
+	pages->refs = calloc(room, sizeof(*pages->refs));
+	if (!pages->refs)
+		return -ENOMEM;
+	ret = alloc_pages(pages, domid, writable);
 	if (ret)
 		gnt_pages_free(pages);
 	return ret;
@@ -96,6 +138,8 @@ int gnt_pages_revoke(struct gnt_pages *pages)
 		.count = pages->count,
 	};
 
+	if (pages->memory.count)
+		return gntdev_imp_release(pages->fd, pages->memory.dmabuf);
 	return xioctl(pages->fd, IOCTL_GNTALLOC_DEALLOC_GREF, &op);
 }
 
@@ -105,6 +149,8 @@ void gnt_pages_free(struct gnt_pages *pages)
 		munmap(pages->addr, page_bytes(pages->count));
 	if (pages->fd >= 0)
 		close(pages->fd);
+	if (pages->memory.count)
+		dmabuf_pages_free(&pages->memory);
 	free(pages->refs);
 	*pages = (struct gnt_pages){ .fd = -1 };
 }
@@ -271,7 +317,7 @@ static int wrap_memfd(int memfd, uint32_t count)
 	struct udmabuf_create create = {
 		.memfd = (uint32_t)memfd,
 		.flags = UDMABUF_FLAGS_CLOEXEC,
-		.size = page_bytes(count),
+		.size = page_bytes(whole_pages(count)),
 	};
 	int node = open(UDMABUF_NODE, O_RDWR | O_CLOEXEC);
 	int dmabuf;
@@ -299,7 +345,8 @@ static int fill_dmabuf_pages(struct dmabuf_pages *pages)
 {
 	pages->memfd = memfd_create("pages", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (pages->memfd < 0 ||
-	    ftruncate(pages->memfd, (off_t)page_bytes(pages->count)) ||
+	    ftruncate(pages->memfd,
+		      (off_t)page_bytes(whole_pages(pages->count))) ||
 	    fcntl(pages->memfd, F_ADD_SEALS, F_SEAL_SHRINK))
 		return -errno;
 	pages->dmabuf = wrap_memfd(pages->memfd, pages->count);

@@ -14,6 +14,24 @@
 
 #define GRANT_PAGE_SIZE 4096u
 
+/* Grants that make a page of the kernel; and a count, rounded up to those. */
+uint32_t grants_per_page(void);
+uint32_t whole_pages(uint32_t count);
+
+/**
+ * struct dmabuf_pages - memory of this process that is a dma-buf as well
+ * @memfd:	the memory, unless it is vgem's
+ * @dmabuf:	the dma-buf that udmabuf made of it
+ * @count:	number of pages
+ * @addr:	where they are mapped
+ */
+struct dmabuf_pages {
+	int memfd;
+	int dmabuf;
+	uint32_t count;
+	void *addr;
+};
+
 /**
  * struct gnt_pages - pages of this domain, granted by gntalloc
  * @fd:		open file of /dev/xen/gntalloc, one per set of pages
@@ -21,6 +39,9 @@
  * @count:	number of pages
  * @refs:	their grant references
  * @addr:	where they are mapped in this process
+ * @memory:	the pages, if they are several and pages of the kernel are larger
+ *		than a grant: gntalloc grants one frame of each, so there gntdev
+ *		(@fd) grants memory that it imports
  */
 struct gnt_pages {
 	int fd;
@@ -28,6 +49,7 @@ struct gnt_pages {
 	uint32_t count;
 	uint32_t *refs;
 	void *addr;
+	struct dmabuf_pages memory;
 };
 
 /**
@@ -37,7 +59,8 @@ struct gnt_pages {
  * @count:	how many
  * @writable:	whether @domid may write to them
  *
- * Return: 0 or a negative errno.
+ * Return: 0 or a negative errno; -EOPNOTSUPP for several that are not writable
+ * where pages of the kernel are larger than a grant.
  */
 int gnt_pages_alloc(struct gnt_pages *pages, uint16_t domid, uint32_t count,
 		    bool writable);
@@ -105,20 +128,6 @@ struct gntdev_mapping {
 int gntdev_mapping_open(struct gntdev_mapping *map, int fd, uint16_t domid,
 			const uint32_t *refs, uint32_t count, int prot);
 int gntdev_mapping_close(struct gntdev_mapping *map);
-
-/**
- * struct dmabuf_pages - memory of this process that is a dma-buf as well
- * @memfd:	the memory, unless it is vgem's
- * @dmabuf:	the dma-buf that udmabuf made of it
- * @count:	number of pages
- * @addr:	where they are mapped
- */
-struct dmabuf_pages {
-	int memfd;
-	int dmabuf;
-	uint32_t count;
-	void *addr;
-};
 
 int dmabuf_pages_alloc(struct dmabuf_pages *pages, uint32_t count);
 void dmabuf_pages_free(struct dmabuf_pages *pages);
