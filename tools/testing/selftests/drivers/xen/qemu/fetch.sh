@@ -149,7 +149,7 @@ unpack()
 
 fetch_xen()
 {
-	local libraries=()
+	local libraries=() image
 
 	# The programs get the host's libraries, or else these.
 	[ "$RIG_ARCH" = "$HOST_ARCH" ] ||
@@ -157,11 +157,12 @@ fetch_xen()
 	unpack "${RIG_XEN##*/}" "xen-hypervisor-$RIG_XEN_VERSION-$RIG_ARCH" \
 		"xen-utils-$RIG_XEN_VERSION" xenstore-utils busybox-static \
 		"${libraries[@]}"
-	[ -e "$RIG_XEN/xen" ] || {
-		gzip -dcf "$RIG_XEN/boot/xen-$RIG_XEN_VERSION-$RIG_ARCH"* \
-			>"$RIG_XEN/xen.new"
-		mv -- "$RIG_XEN/xen.new" "$RIG_XEN/xen"
-	}
+	[ ! -e "$RIG_XEN/xen" ] || return 0
+	# Not every architecture has it compressed.
+	image=$RIG_XEN/boot/xen-$RIG_XEN_VERSION-$RIG_ARCH
+	[ -e "$image" ] || image+=.gz
+	gzip -dcf -- "$image" >"$RIG_XEN/xen.new"
+	mv -- "$RIG_XEN/xen.new" "$RIG_XEN/xen"
 }
 
 fetch_kernel()
