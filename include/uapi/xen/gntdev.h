@@ -14,7 +14,8 @@
  *
  * The size in each command number is that of the structure with one element in
  * its trailing array; the direction bits are zero. A grant reference is the
- * number by which another domain offers one 4 KiB frame of its memory.
+ * number by which another domain offers one 4 KiB frame of its memory. Counts
+ * are those of references, however large the pages of this kernel are.
  *
  * These errors have one meaning throughout:
  *
@@ -52,7 +53,10 @@ struct ioctl_gntdev_grant_ref {
  * @first: room for one element of @refs
  * @refs: the references; each has a domain of its own
  *
- * The grants are mapped by mmap() and stay so until the last munmap().
+ * The grants are mapped by mmap() and stay so until the last munmap(). They lie
+ * one behind the other, 4 KiB each. What they leave of the last page, where
+ * pages are larger, is memory of the caller's own: zero at first, and lost
+ * afterwards.
  */
 struct ioctl_gntdev_map_grant_ref {
 	__u32 count;
@@ -201,7 +205,9 @@ struct ioctl_gntdev_grant_copy {
 /**
  * struct ioctl_gntdev_dmabuf_exp_from_refs - make a dma-buf of granted frames
  * @flags: 0, GNTDEV_DMA_FLAG_WC or GNTDEV_DMA_FLAG_COHERENT, not both
- * @count: number of elements in @refs, 1 up to the module's parameter "limit"
+ * @count: number of elements in @refs, 1 up to the module's parameter "limit";
+ *	where pages of the kernel are larger than 4 KiB, as many as make whole
+ *	pages, or it fails with EOPNOTSUPP
  * @fd: out: file descriptor of the dma-buf, with close-on-exec set
  * @domid: the granting domain
  * @first: room for one element of @refs
