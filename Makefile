@@ -35,9 +35,10 @@ modules: $(KO)
 # Kbuild of this series builds next to the sources; a tree of links below $(O)
 # keeps the sources clean.
 $(KO): FORCE
-	@mkdir -p $(SHADOW)/drivers/xen
+	@mkdir -p $(SHADOW)/drivers/xen $(SHADOW)/tools/xen
 	@find $(SHADOW)/drivers/xen -xtype l -delete
 	@ln -sfn $(TOP)/include $(SHADOW)/include
+	@ln -sfn $(TOP)/tools/xen/drop-in $(SHADOW)/tools/xen/drop-in
 	@find $(TOP)/drivers/xen -maxdepth 1 -type f \
 		\( -name '*.[ch]' -o -name 'Make*' -o -name Kconfig \) \
 		! -name '*.mod.c' -exec ln -sf -t $(SHADOW)/drivers/xen {} +

@@ -85,14 +85,13 @@ static_checkpatch_fixtures()
 # - CAMELCASE in user space: libdrm and C11 chose their names.
 static_checkpatch()
 {
-	local compat=drivers/xen/compat.h
+	local compat=tools/xen/drop-in/compat.h
 	local kernel user rc=0
 
 	cd "$RIG_TOP" || return
 	mapfile -t kernel < <(static_files '*.c' '*.h' '*.sh' '*.py' '*.rst' \
-		'*.md' '*Makefile' '*Kconfig' .ci/run |
-		grep -v -e "^$compat\$" -e '^tools/')
-	mapfile -t user < <(static_files 'tools/*')
+		'*.md' '*Makefile' '*Kconfig' .ci/run | grep -v '^tools/')
+	mapfile -t user < <(static_files 'tools/*' | grep -v "^$compat\$")
 	static_any "${kernel[@]}" && static_any "${user[@]}" || return
 	static_checkpatch_files -f "${kernel[@]}" || rc=1
 	static_checkpatch_files -f "$compat" \
@@ -100,6 +99,19 @@ static_checkpatch()
 	static_checkpatch_files --ignore CAMELCASE -f "${user[@]}" || rc=1
 	rm -f -- .checkpatch-camelcase.git.*
 	return "$rc"
+}
+
+# The sources are those of a kernel tree; what other kernels need stands in the
+# one header that only the module built outside of a tree includes.
+static_versions()
+{
+	local files rc=0
+
+	mapfile -t files < <(static_files 'drivers/*' 'include/*')
+	static_any "${files[@]}" && cd "$RIG_TOP" || return
+	grep -nE 'LINUX_VERSION_|KERNEL_VERSION|linux/version\.h' -- \
+		"${files[@]}" || rc=$?
+	[ "$rc" -eq 1 ]
 }
 
 static_kernel_doc()

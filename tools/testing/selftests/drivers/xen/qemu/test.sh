@@ -40,6 +40,7 @@ static_checks()
 	point "build of the module with W=1" static_build
 	point "sparse" static_sparse
 	point "checkpatch --strict" static_checkpatch
+	point "no kernel version in the sources" static_versions
 	point "kernel-doc" static_kernel_doc
 	point "documentation" static_docs
 	point "codespell" static_codespell
