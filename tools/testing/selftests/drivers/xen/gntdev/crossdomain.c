@@ -271,6 +271,56 @@ TEST_F_TIMEOUT(crossdomain, guest_exports, SECONDS)
 	}
 }
 
+/* What the guest's kernel reads and writes through vmap() of an export. */
+static void check_vmap(struct __test_metadata *_metadata,
+		       FIXTURE_DATA(crossdomain) *self, uint32_t flags,
+		       uint32_t count)
+{
+	struct gnt_pages own;
+	int id;
+
+	ASSERT_EQ(0, gnt_pages_alloc(&own, self->guest, count, true));
+	pattern_fill(own.addr, 0, count, count);
+	id = peer_export(self->peer, SELF, flags, own.refs, count);
+	ASSERT_LT(0, id);
+	EXPECT_EQ(0, peer_vmap_verify(self->peer, id, 0, count));
+	EXPECT_EQ(0, peer_vmap_fill(self->peer, id, 0, ~count));
+	EXPECT_EQ(0, pattern_check(own.addr, 0, count, ~count, NULL));
+	EXPECT_EQ(0, guest_differs(self, id, ~count));
+	EXPECT_EQ(0, guest_fills(self, id, count + 1));
+	EXPECT_EQ(0, peer_vmap_verify(self->peer, id, 0, count + 1));
+	EXPECT_EQ(0, peer_release(self->peer, id));
+	EXPECT_EQ(0, revoke_pages(&own));
+	gnt_pages_free(&own);
+}
+
+TEST_F_TIMEOUT(crossdomain, guest_kernel_uses_exports, SECONDS)
+{
+	/* The largest would only take longer. */
+	for (size_t i = 0; i < ARRAY_SIZE_OF(buffer_sizes) - 1; i++)
+		check_vmap(_metadata, self, 0, buffer_sizes[i]);
+	check_vmap(_metadata, self, PEER_WC, PAGES);
+	check_vmap(_metadata, self, PEER_COHERENT, PAGES);
+}
+
+/* The same while a device of the guest is attached, with the same frames. */
+TEST_F_TIMEOUT(crossdomain, device_of_the_guest_uses_an_export, SECONDS)
+{
+	struct gnt_pages own;
+	int id;
+
+	ASSERT_EQ(0, gnt_pages_alloc(&own, self->guest, PAGES, true));
+	pattern_fill(own.addr, 0, PAGES, 19);
+	id = peer_export(self->peer, SELF, 0, own.refs, PAGES);
+	ASSERT_LT(0, id);
+	EXPECT_EQ(0, peer_vmap_verify(self->peer, id, PEER_DEVICE, 19));
+	EXPECT_EQ(0, peer_vmap_fill(self->peer, id, PEER_DEVICE, 20));
+	EXPECT_EQ(0, pattern_check(own.addr, 0, PAGES, 20, NULL));
+	EXPECT_EQ(0, peer_release(self->peer, id));
+	EXPECT_EQ(0, revoke_pages(&own));
+	gnt_pages_free(&own);
+}
+
 TEST_F_TIMEOUT(crossdomain, guests_read_only_grants, SECONDS)
 {
 	int dmabuf, id;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -9,6 +11,7 @@
 
 #include "pattern.h"
 #include "peer-objects.h"
+#include "../gntdev/test_modules/mock-dmabuf.h"
 
 #define MAX_OBJECTS 64u
 
@@ -234,5 +237,26 @@ int peer_object_free(struct peer_object *obj, const struct peer_request *req)
 	int ret = obj->kind->undo(obj, req);
 
 	obj->kind = NULL;
+	return ret;
+}
+
+int peer_object_vmap(struct peer_object *obj, void *data, int write,
+		     int device)
+{
+	struct mock_access access = {
+		.data = (uintptr_t)data,
+		.fd = obj->dmabuf,
+		.write = (uint32_t)write,
+	};
+	int mock, ret = 0;
+
+	if (obj->kind != &peer_exported_kind)
+		return -EINVAL;
+	mock = open("/dev/mock-dmabuf", O_RDWR | O_CLOEXEC);
+	if (mock < 0)
+		return -errno;
+	if (ioctl(mock, device ? MOCK_IOC_ACCESS : MOCK_IOC_VMAP, &access))
+		ret = -errno;
+	close(mock);
 	return ret;
 }

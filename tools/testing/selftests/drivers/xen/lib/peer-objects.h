@@ -64,4 +64,16 @@ int peer_object_new(const struct peer_object_kind *kind,
 struct peer_object *peer_object_find(uint32_t id);
 int peer_object_free(struct peer_object *obj, const struct peer_request *req);
 
+/**
+ * peer_object_vmap() - copy an exported object where the kernel has it mapped
+ * @obj:	a PEER_EXPORT object
+ * @data:	as large as the object
+ * @write:	whether @data goes into the object, or the other way
+ * @device:	whether a device is attached meanwhile
+ *
+ * Return: 0 or a negative errno.
+ */
+int peer_object_vmap(struct peer_object *obj, void *data, int write,
+		     int device);
+
 #endif /* XEN_SELFTEST_PEER_OBJECTS_H */

@@ -41,12 +41,15 @@ enum peer_command {
 	PEER_RELEASE,
 	PEER_EXIT,
 	PEER_CRASH,
+	PEER_VMAP_FILL,
+	PEER_VMAP_VERIFY,
 	PEER_COMMANDS,
 };
 
 #define PEER_READONLY		0x1u
 #define PEER_WC			0x2u
 #define PEER_COHERENT		0x4u
+#define PEER_DEVICE		0x8u
 
 /**
  * struct peer_request - arguments of a command; each uses some of them

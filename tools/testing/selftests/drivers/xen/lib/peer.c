@@ -404,6 +404,31 @@ int peer_verify(struct peer *peer, int id, uint64_t seed, uint32_t first,
 	return (int)reply.bad_pages;
 }
 
+static int call_vmap(struct peer *peer, enum peer_command command, int id,
+		     uint32_t flags, uint64_t seed)
+{
+	struct peer_request request = {
+		.command = command,
+		.id = (uint32_t)id,
+		.flags = flags,
+		.seed = seed,
+	};
+	struct peer_reply reply;
+	int ret = peer_call(peer, &request, NULL, NULL, &reply);
+
+	return ret ? ret : (int)reply.bad_pages;
+}
+
+int peer_vmap_fill(struct peer *peer, int id, uint32_t flags, uint64_t seed)
+{
+	return call_vmap(peer, PEER_VMAP_FILL, id, flags, seed);
+}
+
+int peer_vmap_verify(struct peer *peer, int id, uint32_t flags, uint64_t seed)
+{
+	return call_vmap(peer, PEER_VMAP_VERIFY, id, flags, seed);
+}
+
 int peer_draw(struct peer *peer, int id, const struct frame_geometry *geo,
 	      uint32_t number, uint64_t seed, struct peer_reply *reply)
 {

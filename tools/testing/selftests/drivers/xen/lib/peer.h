@@ -113,6 +113,19 @@ int peer_fill(struct peer *peer, int id, uint64_t seed, uint32_t first,
 int peer_verify(struct peer *peer, int id, uint64_t seed, uint32_t first,
 		uint32_t count, struct pattern_result *result);
 
+/**
+ * peer_vmap_fill() - fill an exported object as the guest's kernel sees it
+ * @peer:	a connection
+ * @id:		what peer_export() returned
+ * @flags:	0, or PEER_DEVICE to have a device attached meanwhile
+ * @seed:	of the pattern
+ *
+ * Return: 0 or a negative errno, ENOENT if the guest has no module for it.
+ */
+int peer_vmap_fill(struct peer *peer, int id, uint32_t flags, uint64_t seed);
+/* Check it the same way. Return: the number of pages that differ. */
+int peer_vmap_verify(struct peer *peer, int id, uint32_t flags, uint64_t seed);
+
 /* Draw a frame into an object; the digest is read back from memory. */
 int peer_draw(struct peer *peer, int id, const struct frame_geometry *geo,
 	      uint32_t number, uint64_t seed, struct peer_reply *reply);

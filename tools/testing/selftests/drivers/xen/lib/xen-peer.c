@@ -226,6 +226,48 @@ static int run_crash(struct agent *agent, const struct peer_request *req,
 	return ret;
 }
 
+/* The whole object, by way of the kernel's mapping of it. */
+static int vmap_object(const struct peer_request *req,
+		       struct peer_reply *reply, int write)
+{
+	struct peer_object *obj = peer_object_find(req->id);
+	struct pattern_result result;
+	void *data;
+	int ret;
+
+	if (!obj)
+		return -ENOENT;
+	data = aligned_alloc(GRANT_PAGE_SIZE,
+			     (size_t)obj->count * GRANT_PAGE_SIZE);
+	if (!data)
+		return -ENOMEM;
+	if (write)
+		pattern_fill(data, 0, obj->count, req->seed);
+	ret = peer_object_vmap(obj, data, write,
+			       !!(req->flags & PEER_DEVICE));
+	if (!ret && !write) {
+		pattern_check(data, 0, obj->count, req->seed, &result);
+		reply->bad_pages = result.bad_pages;
+		reply->first_bad = result.first_bad;
+	}
+	free(data);
+	return ret;
+}
+
+static int run_vmap_fill(struct agent *agent, const struct peer_request *req,
+			 struct peer_reply *reply)
+{
+	(void)agent;
+	return vmap_object(req, reply, 1);
+}
+
+static int run_vmap_verify(struct agent *agent, const struct peer_request *req,
+			   struct peer_reply *reply)
+{
+	(void)agent;
+	return vmap_object(req, reply, 0);
+}
+
 static const command_fn commands[PEER_COMMANDS] = {
 	[PEER_PING] = run_ping,
 	[PEER_GRANT] = run_grant,
@@ -239,6 +281,8 @@ static const command_fn commands[PEER_COMMANDS] = {
 	[PEER_RELEASE] = run_release,
 	[PEER_EXIT] = run_exit,
 	[PEER_CRASH] = run_crash,
+	[PEER_VMAP_FILL] = run_vmap_fill,
+	[PEER_VMAP_VERIFY] = run_vmap_verify,
 };
 
 static void answer(struct agent *agent, uint32_t asked)

@@ -17,6 +17,7 @@ mount -t xenfs none /proc/xen
 modprobe xen-evtchn
 modprobe xen-gntalloc limit="$RIG_GNTALLOC_LIMIT"
 load_gntdev
+[ ! -e /rig/mock-dmabuf.ko ] || insmod /rig/mock-dmabuf.ko
 echo "domU: $(uname -r) is up"
 
 xenstore-write data/rig-state up

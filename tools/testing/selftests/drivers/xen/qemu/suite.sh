@@ -133,5 +133,6 @@ suite_prepare()
 	BOOT_LIMIT=1500
 	BOOT_ADD=("$(test_folder "${PROGRAMS[@]}"):/rig/tests"
 		"$out/qemu/hold-grant")
-	BOOT_ADD_DOMU=("$out/lib/xen-peer")
+	BOOT_ADD_DOMU=("$out/lib/xen-peer"
+		"$out/gntdev/test_modules/mock-dmabuf.ko:/rig/mock-dmabuf.ko")
 }

@@ -253,15 +253,35 @@ static int mock_stats(struct mock_stats __user *arg)
 	return copy_to_user(arg, &stats, sizeof(stats)) ? -EFAULT : 0;
 }
 
-/* Attach, map for DMA, map for the kernel, and call back. */
-static int with_mapping(struct dma_buf *dmabuf, void *arg,
-			int (*use)(struct dma_buf *dmabuf,
-				   struct sg_table *sgt, void *vaddr,
-				   void *arg))
+typedef int (*use_fn)(struct dma_buf *dmabuf, struct sg_table *sgt,
+		      void *vaddr, void *arg);
+
+/* Map for the kernel and call back. */
+static int with_vmap(struct dma_buf *dmabuf, struct sg_table *sgt, void *arg,
+		     use_fn use)
+{
+	struct iosys_map map;
+	int ret, end;
+
+	ret = dma_buf_vmap_unlocked(dmabuf, &map);
+	if (ret)
+		return ret;
+	ret = dma_buf_begin_cpu_access(dmabuf, DMA_BIDIRECTIONAL);
+	if (!ret) {
+		ret = use(dmabuf, sgt, map.vaddr, arg);
+		end = dma_buf_end_cpu_access(dmabuf, DMA_BIDIRECTIONAL);
+		if (!ret)
+			ret = end;
+	}
+	dma_buf_vunmap_unlocked(dmabuf, &map);
+	return ret;
+}
+
+/* Attach and map for DMA before. */
+static int with_mapping(struct dma_buf *dmabuf, void *arg, use_fn use)
 {
 	struct dma_buf_attachment *attachment;
 	struct sg_table *sgt;
-	struct iosys_map map;
 	int ret;
 
 	attachment = dma_buf_attach(dmabuf, &importer->dev);
@@ -272,22 +292,15 @@ static int with_mapping(struct dma_buf *dmabuf, void *arg,
 		ret = PTR_ERR(sgt);
 		goto detach;
 	}
-	ret = dma_buf_vmap_unlocked(dmabuf, &map);
-	if (ret)
-		goto unmap;
-	ret = use(dmabuf, sgt, map.vaddr, arg);
-	dma_buf_vunmap_unlocked(dmabuf, &map);
-unmap:
+	ret = with_vmap(dmabuf, sgt, arg, use);
 	dma_buf_unmap_attachment_unlocked(attachment, sgt, DMA_BIDIRECTIONAL);
 detach:
 	dma_buf_detach(dmabuf, attachment);
 	return ret;
 }
 
-static int use_access(struct dma_buf *dmabuf, struct sg_table *sgt,
-		      void *vaddr, void *arg)
+static void measure_table(struct sg_table *sgt, struct mock_access *access)
 {
-	struct mock_access *access = arg;
 	struct scatterlist *sg;
 	unsigned int i;
 
@@ -295,6 +308,15 @@ static int use_access(struct dma_buf *dmabuf, struct sg_table *sgt,
 		access->entries++;
 		access->longest = max(access->longest, sg_dma_len(sg));
 	}
+}
+
+static int use_access(struct dma_buf *dmabuf, struct sg_table *sgt,
+		      void *vaddr, void *arg)
+{
+	struct mock_access *access = arg;
+
+	if (sgt)
+		measure_table(sgt, access);
 	if (access->write)
 		return copy_from_user(vaddr, u64_to_user_ptr(access->data),
 				      dmabuf->size) ? -EFAULT : 0;
@@ -302,7 +324,7 @@ static int use_access(struct dma_buf *dmabuf, struct sg_table *sgt,
 			    dmabuf->size) ? -EFAULT : 0;
 }
 
-static int mock_access(struct mock_access __user *arg)
+static int mock_access(struct mock_access __user *arg, bool device)
 {
 	struct mock_access access;
 	struct dma_buf *dmabuf;
@@ -315,7 +337,10 @@ static int mock_access(struct mock_access __user *arg)
 	dmabuf = dma_buf_get(access.fd);
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
-	ret = with_mapping(dmabuf, &access, use_access);
+	if (device)
+		ret = with_mapping(dmabuf, &access, use_access);
+	else
+		ret = with_vmap(dmabuf, NULL, &access, use_access);
 	dma_buf_put(dmabuf);
 	if (!ret && copy_to_user(arg, &access, sizeof(access)))
 		ret = -EFAULT;
@@ -377,7 +402,9 @@ static long mock_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case MOCK_IOC_STATS:
 		return mock_stats(user);
 	case MOCK_IOC_ACCESS:
-		return mock_access(user);
+		return mock_access(user, true);
+	case MOCK_IOC_VMAP:
+		return mock_access(user, false);
 	case MOCK_IOC_PIN:
 		return mock_pin(file->private_data, arg);
 	case MOCK_IOC_UNPIN:

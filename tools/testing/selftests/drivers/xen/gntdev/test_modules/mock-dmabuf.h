@@ -86,5 +86,7 @@ struct mock_access {
 #define MOCK_IOC_PIN	_IO('m', 0xd3)
 /* ... and given back, here or when the file is closed. */
 #define MOCK_IOC_UNPIN	_IO('m', 0xd4)
+/* MOCK_IOC_ACCESS without a device. */
+#define MOCK_IOC_VMAP	_IOWR('m', 0xd5, struct mock_access)
 
 #endif /* XEN_GNTDEV_MOCK_DMABUF_H */
