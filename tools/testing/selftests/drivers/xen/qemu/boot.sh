@@ -8,7 +8,8 @@
 # shellcheck disable=SC2034
 {
 BOOT_NAME=run		# folder of the logs below $(O)/rig
-BOOT_DOMU=0		# start a domU
+BOOT_DOMU=0		# number of guests to start, up to two
+BOOT_DOMU_TYPE=$ARCH_DOMU_TYPE
 BOOT_STOCK=0		# use the distribution's gntdev
 BOOT_DRIVER=		# the module under test, unless the built one
 BOOT_MACHINE=("${ARCH_MACHINE[@]}")	# the machine and its processor, for QEMU
@@ -36,6 +37,7 @@ boot_env()
 {
 	cat <<-EOT
 	RIG_DOMU=$BOOT_DOMU
+	DOMU_TYPE=$BOOT_DOMU_TYPE
 	RIG_DOMU_LIMIT=$BOOT_DOMU_LIMIT
 	RIG_GNTALLOC_LIMIT=$BOOT_GNTALLOC_LIMIT
 	RIG_GNTDEV_PARAMS='$BOOT_GNTDEV_PARAMS'
@@ -71,8 +73,8 @@ boot_overlay_domu()
 boot_domu_config()
 {
 	cat <<-EOT
-	name = "domu"
-	type = "$ARCH_DOMU_TYPE"
+	name = "$1"
+	type = "$BOOT_DOMU_TYPE"
 	memory = $BOOT_DOMU_MEM
 	vcpus = 1
 	kernel = "/rig/vmlinux"
@@ -99,9 +101,10 @@ boot_overlay_dom0()
 	for f in ${BOOT_ADD[@]+"${BOOT_ADD[@]}"}; do
 		rootfs_add "$root" "$f"
 	done
-	if [ "$BOOT_DOMU" -eq 1 ]; then
+	if [ "$BOOT_DOMU" -gt 0 ]; then
 		boot_overlay_domu
-		boot_domu_config >"$root/rig/domu.cfg"
+		boot_domu_config domu >"$root/rig/domu.cfg"
+		boot_domu_config domu2 >"$root/rig/domu2.cfg"
 		cat -- "$(rootfs_base domu "$abi")" "$RIG_TMP/domu.cpio" \
 			>"$root/rig/domu.img"
 		ln -- "$RIG_CACHE/kernel-$abi/vmlinux" "$root/rig/vmlinux" \

@@ -15,9 +15,9 @@
 . /rig/init-common.sh
 # shellcheck source=/dev/null
 . /rig/env
+export DOMU_TYPE
 
 GATES_DIR=/tmp/gates
-GUEST_LOG=/var/log/xen/guest-domu.log
 RIG_GRANT_LIMIT=${RIG_GRANT_LIMIT:-30}
 
 # Kernel messages that no program may cause, whatever it does. The report of the
@@ -32,54 +32,99 @@ GATE_KERNEL_BAD="$GATE_KERNEL_BAD|swiotlb buffer is full|sleeping function calle
 GATE_KERNEL_BAD="$GATE_KERNEL_BAD|scheduling while atomic|leaked|NMI backtrace"
 GATE_KERNEL_BAD="$GATE_KERNEL_BAD|page allocation failure|vmalloc (error|size)"
 
+# What the guests of this boot are called.
+domu_names()
+{
+	case $RIG_DOMU in
+	0) ;;
+	1) echo domu ;;
+	*) echo domu domu2 ;;
+	esac
+}
+
+domu_id()
+{
+	case $1 in
+	domu) echo "${DOMU:-}" ;;
+	domu2) echo "${DOMU2:-}" ;;
+	esac
+}
+
+domu_log()
+{
+	echo "/var/log/xen/guest-$1.log"
+}
+
 domu_is_up()
 {
-	[ "$(xenstore-read "/local/domain/$DOMU/data/rig-state" \
+	[ "$(xenstore-read "/local/domain/$(domu_id "$1")/data/rig-state" \
 		2>/dev/null)" = up ]
 }
 
 domu_is_heard()
 {
-	grep -q 'domU: .* is up' "$GUEST_LOG"
+	grep -q 'domU: .* is up' "$(domu_log "$1")"
 }
 
+# domu_died NAME MESSAGE
 domu_died()
 {
-	echo "# $1"
-	sed 's/^/# /' /tmp/xl-create.log
-	tail -n 40 "$GUEST_LOG" 2>/dev/null | sed 's/^/# domU: /'
+	echo "# $1: $2"
+	sed 's/^/# /' "/tmp/xl-$1.log"
+	tail -n 40 "$(domu_log "$1")" 2>/dev/null | sed "s/^/# $1: /"
 	return 1
 }
 
-# Start the domU and wait for its init; $DOMU is its number from then on.
-domu_start()
+domu_create()
 {
-	xl create /rig/domu.cfg >/tmp/xl-create.log 2>&1 || {
-		domu_died "xl create failed"
+	local name=$1 id
+
+	xl create "/rig/$name.cfg" >"/tmp/xl-$name.log" 2>&1 || {
+		domu_died "$name" "xl create failed"
 		return 1
 	}
-	DOMU=$(xl domid domu)
-	export DOMU
-	xenstore-write "/local/domain/$DOMU/data" ""
-	xenstore-chmod "/local/domain/$DOMU/data" "n$DOMU"
-	wait_until "$RIG_DOMU_LIMIT" domu_is_up || {
-		domu_died "the domU's init says nothing in xenstore"
-		return 1
-	}
-	wait_until 20 domu_is_heard ||
-		domu_died "the console of the domU does not arrive"
+	id=$(xl domid "$name")
+	xenstore-write "/local/domain/$id/data" ""
+	xenstore-chmod "/local/domain/$id/data" "n$id"
+	case $name in
+	domu) export DOMU="$id" ;;
+	domu2) export DOMU2="$id" ;;
+	esac
 }
 
-# A program may end the domU; the next one gets a new one.
+# Start guests and wait for the init of each; $DOMU and $DOMU2 are their
+# numbers from then on.
+domu_start()
+{
+	local name
+
+	for name in "$@"; do
+		domu_create "$name" || return
+	done
+	for name in "$@"; do
+		wait_until "$RIG_DOMU_LIMIT" domu_is_up "$name" || {
+			domu_died "$name" "its init says nothing in xenstore"
+			return 1
+		}
+		wait_until 20 domu_is_heard "$name" || {
+			domu_died "$name" "its console does not arrive"
+			return 1
+		}
+	done
+}
+
+# A program may end guests; the next one gets new ones.
 domu_ensure()
 {
-	[ "$RIG_DOMU" = 1 ] || return 0
-	if domu_is_up && DOMU=$(xl domid domu 2>/dev/null); then
-		export DOMU
-		return 0
-	fi
-	xl destroy domu 2>/dev/null
-	domu_start
+	local name gone=''
+
+	for name in $(domu_names); do
+		domu_is_up "$name" && continue
+		xl destroy "$name" 2>/dev/null
+		gone="$gone $name"
+	done
+	# shellcheck disable=SC2086 # a list of words
+	[ -z "$gone" ] || domu_start $gone
 }
 
 # Active entries of all grant tables: "granter reference mapper frame pins".
@@ -180,14 +225,28 @@ gate_kernel()
 		"$GATE_KERNEL_BAD"
 }
 
-# The guest's console, as far as it has grown since the last look.
+# Print a guest's console, as far as it has grown since the last look.
+domu_news()
+{
+	local log
+
+	log=$(domu_log "$1")
+	[ -e "$log" ] || return 0
+	tail -c "+$(($(cat "$GATES_DIR/$1-seen" 2>/dev/null || echo 0) + 1))" \
+		"$log"
+}
+
 gate_domu()
 {
-	[ -e "$GUEST_LOG" ] || return 0
-	tail -c "+$(($(cat "$GATES_DIR/domu-seen") + 1))" "$GUEST_LOG" \
-		>"$GATES_DIR/domu"
-	wc -c <"$GUEST_LOG" >"$GATES_DIR/domu-seen"
-	gate_log "$1" "$GATES_DIR/domu" "the guest's kernel log is clean" \
+	local name log
+
+	[ "$RIG_DOMU" -gt 0 ] || return 0
+	for name in $(domu_names); do
+		log=$(domu_log "$name")
+		domu_news "$name"
+		[ ! -e "$log" ] || wc -c <"$log" >"$GATES_DIR/$name-seen"
+	done >"$GATES_DIR/domu"
+	gate_log "$1" "$GATES_DIR/domu" "the guests' kernel logs are clean" \
 		"$GATE_KERNEL_BAD"
 }
 
@@ -208,7 +267,6 @@ gates_arm()
 	gate_dump_grants || echo "# no grant dump from Xen"
 	cp "$GATES_DIR/active" "$GATES_DIR/baseline"
 	: >"$GATES_DIR/xen"
-	[ -e "$GATES_DIR/domu-seen" ] || echo 0 >"$GATES_DIR/domu-seen"
 	dmesg -c >>/tmp/dmesg.all
 }
 
@@ -255,7 +313,7 @@ run_program()
 	local name=$1 limit=$2 start status
 
 	shift 2
-	domu_ensure || gate_report "not ok" "$name" "the guest starts again"
+	domu_ensure || gate_report "not ok" "$name" "the guests start again"
 	gates_arm
 	echo "RIG-BEGIN $name"
 	start=$(cut -d. -f1 /proc/uptime)
@@ -272,14 +330,18 @@ daemons_gone()
 	! pidof xenstored xenconsoled >/dev/null
 }
 
-# The end of a boot: without the guest nothing at all may be mapped, and the
+# The end of a boot: without guests nothing at all may be mapped, and the
 # module goes when the last who used it has gone.
 gates_final()
 {
+	local name
+
 	gates_arm
-	[ "$RIG_DOMU" != 1 ] || xl destroy domu
+	for name in $(domu_names); do
+		xl destroy "$name"
+	done
 	: >"$GATES_DIR/baseline"
-	gates_check "without the guest"
+	gates_check "without a guest"
 	kill "$(pidof xenconsoled)" "$(pidof xenstored)"
 	wait_until 20 daemons_gone
 	if rmmod xen_gntdev; then
@@ -322,7 +384,7 @@ control_held_grant()
 {
 	local holder refs
 
-	[ "$RIG_DOMU" = 1 ] || return 0
+	[ "$RIG_DOMU" -gt 0 ] || return 0
 	wait_until 20 peer_is_ready
 	refs=$(xenstore-read "/local/domain/$DOMU/data/xen-peer/refs")
 	mkfifo /tmp/holder.in
@@ -353,20 +415,22 @@ control_xen()
 	: >"$GATES_DIR/xen"
 }
 
-domu_log_has_backtrace()
+domu_has_backtrace()
 {
-	tail -c "+$(($(cat "$GATES_DIR/domu-seen") + 1))" "$GUEST_LOG" |
-		grep -q '</TASK>'
+	domu_news "$1" | grep -q '</TASK>'
 }
 
-# Have the guest's kernel print a backtrace.
+# Have the kernel of each guest print a backtrace.
 control_domu()
 {
-	[ "$RIG_DOMU" = 1 ] || return 0
-	gate_domu control
-	xl sysrq domu l
-	wait_until 20 domu_log_has_backtrace
-	control_gate "a backtrace in the guest" "NMI backtrace" gate_domu x
+	local name
+
+	for name in $(domu_names); do
+		gate_domu control
+		xl sysrq "$name" l
+		wait_until 20 domu_has_backtrace "$name"
+		control_gate "a backtrace in $name" "NMI backtrace" gate_domu x
+	done
 }
 
 gates_control()

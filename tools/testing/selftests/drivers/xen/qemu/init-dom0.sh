@@ -24,8 +24,10 @@ finish()
 	{
 		echo "--- kernel log of dom0 since the first program"
 		cat /tmp/dmesg.all
-		echo "--- console of the guest"
-		cat /var/log/xen/guest-domu.log
+		for name in $(domu_names); do
+			echo "--- console of $name"
+			cat "$(domu_log "$name")"
+		done
 	} >/dev/hvc0 2>/dev/null
 	echo "RIG-END $1"
 	reboot -f
@@ -68,9 +70,9 @@ start_xen_tools()
 load_modules
 start_xen_tools
 echo "RIG-TOOLS up"
-if [ "$RIG_DOMU" = 1 ]; then
-	domu_start || fail "the domU does not come up"
-	echo "RIG-DOMU up, domain $DOMU"
+if [ "$RIG_DOMU" -gt 0 ]; then
+	domu_ensure || fail "no guest comes up"
+	echo "RIG-DOMU up: $DOMU ${DOMU2:-}"
 fi
 
 # A task that the driver blocks for ever must not outlive the gates unseen.

@@ -126,7 +126,7 @@ suite_prepare()
 	mapfile -t PROGRAMS < <(test_programs)
 	[ ${#PROGRAMS[@]} -gt 0 ] || rig_die "no test programs"
 	BOOT_FILTER=count_report
-	BOOT_DOMU=1
+	BOOT_DOMU=2
 	# Tests of a screen read the video memory of the emulated adapter.
 	BOOT_DOM0_ARGS+=" iomem=relaxed"
 	BOOT_DISPLAY=1
