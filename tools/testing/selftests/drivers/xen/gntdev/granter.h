@@ -11,6 +11,10 @@
 #include "gntdev-test.h"
 #include "peer.h"
 
+/* What the pages hold at first. */
+#define GRANTER_SEED	1u
+#define NO_GRANTER	"no guest (DOMU is not set)"
+
 /**
  * struct granter - pages granted to this domain
  * @domid:	who granted them
@@ -37,6 +41,23 @@ struct granter {
  * Return: 0, or a negative errno; -ENODEV if there is no guest to ask.
  */
 int granter_open(struct granter *granter, uint32_t count);
+int granter_open_readonly(struct granter *granter, uint32_t count);
+
+/* Fill all pages, or count those that differ, where they come from. */
+int granter_fill(struct granter *granter, uint64_t seed);
+int granter_check(struct granter *granter, uint64_t seed);
+
+/**
+ * granter_visits() - the way back: pages that are granted to the granter
+ * @granter:	maps them, and unmaps them again
+ * @refs:	references of this domain, for @granter's domain
+ * @count:	how many
+ * @seed:	of what they must hold; they hold that of ~@seed afterwards
+ *
+ * Return: 0; how many differ, or a negative errno.
+ */
+int granter_visits(struct granter *granter, const uint32_t *refs,
+		   uint32_t count, uint64_t seed);
 
 /**
  * granter_close() - end the grants

@@ -4,7 +4,9 @@
 # The architecture of the host itself. To be sourced by rig-lib.sh.
 
 ARCH_SUFFIX=		# of its folders in the cache
-ARCH_PACKAGES=(qemu-system-x86 seabios ipxe-qemu)
+# gcc-multilib would push out the compilers for other machines.
+ARCH_PACKAGES=(qemu-system-x86 seabios ipxe-qemu libc6-dev-i386
+	"lib32gcc-$(gcc -dumpversion)-dev")
 ARCH_LIB=x86_64-linux-gnu
 ARCH_LIBGCC=$(gcc -print-file-name=libgcc_s.so.1 2>/dev/null) || true
 ARCH_MAKE=()		# what make needs to build the module

@@ -6,7 +6,7 @@
 
 ARCH_SUFFIX=-arm64
 ARCH_PACKAGES=(qemu-system-arm ipxe-qemu gcc-aarch64-linux-gnu
-	libc6-dev-arm64-cross)
+	libc6-dev-arm64-cross gcc-arm-linux-gnueabihf libc6-dev-armhf-cross)
 ARCH_LIB=aarch64-linux-gnu
 ARCH_ROOT=$RIG_CACHE/xen-$RIG_XEN_VERSION$ARCH_SUFFIX
 ARCH_LIBGCC=$ARCH_ROOT/lib/$ARCH_LIB/libgcc_s.so.1
@@ -23,6 +23,7 @@ ARCH_LIBS=$ARCH_ROOT/usr/lib/$ARCH_LIB
 ARCH_MAKE_PROGRAMS=(
 	CROSS_COMPILE=aarch64-linux-gnu-
 	AR=aarch64-linux-gnu-ar
+	CC32=arm-linux-gnueabihf-gcc
 	"CC=aarch64-linux-gnu-gcc -I$ARCH_ROOT/usr/include -L$ARCH_LIBS -Wl,-rpath-link,$ARCH_LIBS:$ARCH_ROOT/lib/$ARCH_LIB"
 )
 export PKG_CONFIG_LIBDIR=$ARCH_LIBS/pkgconfig

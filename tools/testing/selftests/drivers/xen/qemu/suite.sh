@@ -64,7 +64,7 @@ boot_steps()
 	echo 'exit 0'
 }
 
-# The folder /rig/tests of dom0: the programs and their kernel modules.
+# The folder /rig/tests of dom0: the programs, their helpers and kernel modules.
 test_folder()
 {
 	local dir=$RIG_TMP/tests p
@@ -74,6 +74,7 @@ test_folder()
 	for p in "$@"; do
 		cp -- "$RIG_O/selftests/gntdev/$p" "$dir/"
 	done
+	cp -- "$RIG_O/selftests/gntdev/lend-pages" "$dir/"
 	find "$RIG_O/selftests/gntdev" -name '*.ko' -exec cp -t "$dir" {} +
 	echo "$dir"
 }
