@@ -44,7 +44,7 @@ FIXTURE_TEARDOWN(libxengnttab)
 
 TEST_F(libxengnttab, map_grant_refs)
 {
-	const uint32_t domids[PAGES_MAX] = { SELF };
+	uint32_t domids[PAGES_MAX] = { SELF };
 	void *mem;
 
 	mem = xengnttab_map_grant_refs(self->xgt, PAGES, domids,
@@ -158,7 +158,7 @@ TEST_F(libxengnttab, dmabuf_wait_after_close)
 
 TEST_F(libxengnttab, dmabuf_import)
 {
-	const uint32_t domids[PAGES_MAX] = { SELF };
+	uint32_t domids[PAGES_MAX] = { SELF };
 	uint32_t refs[PAGES];
 	int dmabuf = heap_alloc(PAGES, O_RDWR);
 	void *mem;
