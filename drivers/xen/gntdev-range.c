@@ -148,41 +148,16 @@ static struct gntdev_refs *refs_from_user(struct ioctl_gntdev_grant_ref __user *
 	return refs;
 }
 
-/* The lowest offset with so many free pages behind it. */
-static int find_gap(struct maple_tree *maps, unsigned int count,
-		    unsigned long max, unsigned long *first)
-{
-	MA_STATE(mas, maps, 0, 0);
-	int ret;
-
-	mtree_lock(maps);
-	ret = mas_empty_area(&mas, 0, max, count);
-	mtree_unlock(maps);
-	*first = mas.index;
-	return ret == -EBUSY ? -ENOMEM : ret;
-}
-
-/*
- * The offset of mmap() has 32 bits of pages in a 32-bit program. There is
- * mtree_alloc_range(), but in 6.1 it takes all of an empty tree.
- */
+/* The offset of mmap() has 32 bits of pages in a 32-bit program. */
 static int reserve_pages(struct gntdev_map *map, unsigned int count)
 {
 	unsigned long max = in_compat_syscall() || BITS_PER_LONG == 32 ?
 			    U32_MAX : LLONG_MAX >> PAGE_SHIFT;
-	struct maple_tree *maps = &map->file->maps;
 	int ret;
 
-	do {
-		ret = find_gap(maps, count, max, &map->first);
-		if (ret)
-			return ret;
-		ret = mtree_insert_range(maps, map->first,
-					 map->first + count - 1, map,
-					 GFP_KERNEL_ACCOUNT);
-		/* Somebody else may have found the same gap. */
-	} while (ret == -EEXIST);
-	return ret;
+	ret = mtree_alloc_range(&map->file->maps, &map->first, map, count, 0,
+				max, GFP_KERNEL_ACCOUNT);
+	return ret == -EBUSY ? -ENOMEM : ret;
 }
 
 static struct gntdev_map *map_alloc(struct gntdev_file *file,

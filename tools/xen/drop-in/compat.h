@@ -26,6 +26,43 @@
 #define vm_flags_clear(vma, clear)	((vma)->vm_flags &= ~(clear))
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#include <linux/compiler_types.h>
+#include <linux/maple_tree.h>
+
+/* As all files of the driver define it, later than is of use now. */
+#undef pr_fmt
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+/*
+ * The function of 6.1 takes all of an empty tree. Find a gap and fill it in two
+ * steps, again if somebody else was faster.
+ */
+static inline int compat_alloc_range(struct maple_tree *mt,
+				     unsigned long *first, void *entry,
+				     unsigned long size, unsigned long min,
+				     unsigned long max, gfp_t gfp)
+{
+	int ret;
+
+	do {
+		MA_STATE(mas, mt, 0, 0);
+
+		mtree_lock(mt);
+		ret = mas_empty_area(&mas, min, max, size);
+		mtree_unlock(mt);
+		if (ret)
+			return ret;
+		*first = mas.index;
+		ret = mtree_insert_range(mt, *first, *first + size - 1, entry,
+					 gfp);
+	} while (ret == -EEXIST);
+	return ret;
+}
+
+#define mtree_alloc_range compat_alloc_range
+#endif
+
 /* Namespaces of symbols became strings. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
 #define DMA_BUF "DMA_BUF"
