@@ -429,18 +429,18 @@ TEST_F(copy, file_page_is_marked_dirty)
 	if (file < 0)
 		SKIP(return, "no block device in memory (brd)");
 	for (uint32_t i = 0; i < 4; i++) {
-		view = mmap(NULL, bytes_of(1), RW, MAP_SHARED, file,
-			    (off_t)bytes_of(i));
+		view = mmap(NULL, bytes_of(cut(1)), RW, MAP_SHARED, file,
+			    (off_t)bytes_of(cut(i)));
 		ASSERT_NE(MAP_FAILED, view);
-		memset(view, 0x11, bytes_of(1));
-		ASSERT_EQ(0, msync(view, bytes_of(1), MS_SYNC));
+		memset(view, 0x11, bytes_of(cut(1)));
+		ASSERT_EQ(0, msync(view, bytes_of(cut(1)), MS_SYNC));
 		ASSERT_EQ(0, copy_one(self->fd,
 				      from_grant(view, self->own.refs[i], 0,
 						 GRANT_PAGE_SIZE)));
-		ASSERT_EQ(0, munmap(view, bytes_of(1)));
+		ASSERT_EQ(0, munmap(view, bytes_of(cut(1))));
 		ASSERT_EQ(0, flush_and_forget(file));
 		ASSERT_EQ(GRANT_PAGE_SIZE, pread(file, page, GRANT_PAGE_SIZE,
-						 (off_t)bytes_of(i)));
+						 (off_t)bytes_of(cut(i))));
 		EXPECT_EQ(0, pattern_check(page, i, 1, 1, NULL));
 	}
 	close(file);

@@ -191,10 +191,11 @@ TEST_F_TIMEOUT(crossdomain, guest_maps_heap_buffers, SECONDS)
 	static const uint32_t sizes[] = { 1, 3, 16, 64, 333, 1024, 2025, 8100 };
 
 	for (size_t i = 0; i < ARRAY_SIZE_OF(sizes); i++) {
-		int dmabuf = heap_alloc(sizes[i], O_RDWR);
+		uint32_t count = whole_pages(sizes[i]);
+		int dmabuf = heap_alloc(count, O_RDWR);
 
 		ASSERT_GE(dmabuf, 0);
-		check_import(_metadata, self, dmabuf, sizes[i], false);
+		check_import(_metadata, self, dmabuf, count, false);
 		close(dmabuf);
 	}
 }

@@ -506,16 +506,19 @@ TEST_F(export, works_after_a_refused_export)
 	static const uint32_t flags[] = {
 		0, GNTDEV_DMA_FLAG_WC, GNTDEV_DMA_FLAG_COHERENT,
 	};
-	uint32_t bad = REF_BEYOND_TABLE;
+	const uint32_t beyond = REF_BEYOND_TABLE;
+	uint32_t *bad = repeat_refs(&beyond, 1, cut(1));
 
+	ASSERT_NE(NULL, bad);
 	for (size_t i = 0; i < ARRAY_SIZE_OF(flags); i++) {
 		int dmabuf = -1;
 
 		EXPECT_EQ(-EINVAL,
-			  gntdev_exp_from_refs(self->fd, flags[i], SELF, &bad,
-					       1, &dmabuf));
+			  gntdev_exp_from_refs(self->fd, flags[i], SELF, bad,
+					       cut(1), &dmabuf));
 		check_both_directions(_metadata, self, SMALL, flags[i]);
 	}
+	free(bad);
 }
 
 /* Exports are no ranges for mmap(): no index names them. */

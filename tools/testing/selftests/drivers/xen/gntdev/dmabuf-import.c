@@ -227,7 +227,7 @@ TEST_F(import, released_by_a_closed_number)
 	ASSERT_EQ(0, gntdev_imp_to_refs(self->fd, number, SELF, SMALL, refs));
 	close(number);
 	pages.dmabuf = -1;
-	EXPECT_EQ(6, live_grants(SELF, refs, SMALL));
+	EXPECT_EQ(SMALL + 1, live_grants(SELF, refs, SMALL));
 	EXPECT_EQ(0, gntdev_imp_release(self->fd, number));
 	EXPECT_EQ(0, live_grants(SELF, refs, SMALL));
 	dmabuf_pages_free(&pages);
@@ -271,7 +271,7 @@ TEST_F(import, twice_means_two_sets_of_grants)
 	ASSERT_EQ(0, gntdev_imp_to_refs(self->fd, pages.dmabuf, SELF, SMALL,
 					refs[1]));
 	EXPECT_EQ(0, gntdev_imp_release(self->fd, pages.dmabuf));
-	EXPECT_EQ(6, live_grants(SELF, refs[0], SMALL) +
+	EXPECT_EQ(SMALL + 1, live_grants(SELF, refs[0], SMALL) +
 		     live_grants(SELF, refs[1], SMALL));
 	EXPECT_EQ(0, gntdev_imp_release(self->fd, pages.dmabuf));
 	EXPECT_EQ(0, live_grants(SELF, refs[0], SMALL));
@@ -305,7 +305,7 @@ TEST_F(import, release_takes_the_buffer_behind_the_number)
 	import_two(_metadata, self, pages, refs);
 	EXPECT_EQ(0, gntdev_imp_release(self->fd, pages[0].dmabuf));
 	EXPECT_EQ(0, live_grants(SELF, refs[1], SMALL));
-	EXPECT_EQ(6, live_grants(SELF, refs[0], SMALL));
+	EXPECT_EQ(SMALL + 1, live_grants(SELF, refs[0], SMALL));
 	EXPECT_EQ(0, gntdev_imp_release(self->fd, pages[0].dmabuf));
 	EXPECT_EQ(0, live_grants(SELF, refs[0], SMALL));
 	dmabuf_pages_free(&pages[0]);
@@ -324,7 +324,7 @@ TEST_F(import, release_of_a_closed_number_takes_the_oldest)
 	pages[0].dmabuf = -1;
 	EXPECT_EQ(0, gntdev_imp_release(self->fd, number));
 	EXPECT_EQ(0, live_grants(SELF, refs[0], SMALL));
-	EXPECT_EQ(6, live_grants(SELF, refs[1], SMALL));
+	EXPECT_EQ(SMALL + 1, live_grants(SELF, refs[1], SMALL));
 	EXPECT_EQ(0, gntdev_imp_release(self->fd, number));
 	EXPECT_EQ(0, live_grants(SELF, refs[1], SMALL));
 	EXPECT_EQ(-ENOENT, gntdev_imp_release(self->fd, number));
@@ -416,22 +416,22 @@ TEST_F_TIMEOUT(import, ten_thousand_releases_before_unmap, 3 * TEST_SECONDS)
 	uint64_t before = 0;
 	int dmabuf;
 
-	dmabuf = heap_alloc(1, O_RDWR);
+	dmabuf = heap_alloc(cut(1), O_RDWR);
 	ASSERT_GE(dmabuf, 0);
 	for (int i = 0; i < 10000; i++) {
 		struct gntdev_mapping map;
-		uint32_t ref;
+		uint32_t refs[cut(1)];
 
-		ASSERT_EQ(0, gntdev_imp_to_refs(self->fd, dmabuf, SELF, 1,
-						&ref));
-		ASSERT_EQ(0, gntdev_mapping_open(&map, self->peer, SELF, &ref,
-						 1, RW));
+		ASSERT_EQ(0, gntdev_imp_to_refs(self->fd, dmabuf, SELF, cut(1),
+						refs));
+		ASSERT_EQ(0, gntdev_mapping_open(&map, self->peer, SELF, refs,
+						 cut(1), RW));
 		ASSERT_EQ(0, gntdev_imp_release(self->fd, dmabuf));
 		ASSERT_EQ(0, gntdev_mapping_close(&map));
 		if (i == 1000)
 			before = meminfo_kb("MemAvailable");
 		if (i == 9999)
-			ASSERT_TRUE(gone_soon(&ref, 1));
+			ASSERT_TRUE(gone_soon(refs, cut(1)));
 	}
 	EXPECT_LT(before, meminfo_kb("MemAvailable") + 16384);
 	close(dmabuf);
@@ -440,7 +440,7 @@ TEST_F_TIMEOUT(import, ten_thousand_releases_before_unmap, 3 * TEST_SECONDS)
 /* After release and close the exporter has its memory back. */
 TEST_F(import, released_memory_is_free)
 {
-	const uint32_t count = 8100;
+	const uint32_t count = buffer_sizes[4];
 	uint32_t *refs = calloc(count, sizeof(*refs));
 	uint64_t before = 0;
 
@@ -465,19 +465,21 @@ TEST_F(import, part_of_a_file_is_granted)
 {
 	struct dmabuf_pages pages;
 	struct gntdev_mapping map;
-	uint32_t refs[3];
+	uint32_t count = whole_pages(3);
+	uint32_t refs[count];
 
-	ASSERT_EQ(0, dmabuf_pages_alloc(&pages, 3));
-	pattern_fill(pages.addr, 0, 3, 9);
-	ASSERT_EQ(0, gntdev_imp_to_refs(self->fd, pages.dmabuf, SELF, 3, refs));
-	for (uint32_t i = 0; i < 3; i++) {
+	ASSERT_EQ(0, dmabuf_pages_alloc(&pages, count));
+	pattern_fill(pages.addr, 0, count, 9);
+	ASSERT_EQ(0, gntdev_imp_to_refs(self->fd, pages.dmabuf, SELF, count,
+					refs));
+	for (uint32_t i = 0; i < count; i++) {
 		ASSERT_EQ(0, gntdev_mapping_open(&map, self->peer, SELF,
 						 &refs[i], 1, RW));
 		EXPECT_EQ(0, pattern_check(map.addr, i, 1, 9, NULL));
 		EXPECT_EQ(0, gntdev_mapping_close(&map));
 	}
 	EXPECT_EQ(0, gntdev_imp_release(self->fd, pages.dmabuf));
-	EXPECT_EQ(0, live_grants(SELF, refs, 3));
+	EXPECT_EQ(0, live_grants(SELF, refs, count));
 	dmabuf_pages_free(&pages);
 }
 
@@ -486,12 +488,13 @@ TEST_F(import, grants_go_to_the_named_domain)
 {
 	struct dmabuf_pages pages;
 	struct gntdev_mapping map;
-	uint32_t ref;
+	uint32_t refs[cut(1)];
 
-	ASSERT_EQ(0, dmabuf_pages_alloc(&pages, 1));
-	ASSERT_EQ(0, gntdev_imp_to_refs(self->fd, pages.dmabuf, 1, 1, &ref));
-	EXPECT_EQ(-EACCES, gntdev_mapping_open(&map, self->peer, SELF, &ref, 1,
-					       PROT_READ));
+	ASSERT_EQ(0, dmabuf_pages_alloc(&pages, cut(1)));
+	ASSERT_EQ(0, gntdev_imp_to_refs(self->fd, pages.dmabuf, 1, cut(1),
+					refs));
+	EXPECT_EQ(-EACCES, gntdev_mapping_open(&map, self->peer, SELF, refs,
+					       cut(1), PROT_READ));
 	EXPECT_EQ(0, gntdev_imp_release(self->fd, pages.dmabuf));
 	dmabuf_pages_free(&pages);
 }

@@ -68,10 +68,10 @@ FIXTURE_SETUP(errors)
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	ASSERT_EQ(FD_NULL, dup3(null, FD_NULL, O_CLOEXEC));
 	close(null);
-	self->cmd = mmap(NULL, bytes_of(2), PROT_NONE,
+	self->cmd = mmap(NULL, bytes_of(cut(2)), PROT_NONE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->cmd);
-	ASSERT_EQ(0, mprotect(self->cmd, GRANT_PAGE_SIZE, RW));
+	ASSERT_EQ(0, mprotect(self->cmd, bytes_of(cut(1)), RW));
 }
 
 FIXTURE_TEARDOWN(errors)

@@ -120,15 +120,16 @@ static void check_import(struct __test_metadata *_metadata,
 TEST_F_TIMEOUT(fragmented, heap_buffers_are_shared_not_copied, SECONDS)
 {
 	for (size_t i = 0; i < ARRAY_SIZE_OF(sizes); i++) {
+		uint32_t count = whole_pages(sizes[i]);
 		int dmabufs[ROUNDS];
 
 		/* All at once, so that each has other pages. */
 		for (int round = 0; round < ROUNDS; round++) {
-			dmabufs[round] = heap_alloc(sizes[i], O_RDWR);
+			dmabufs[round] = heap_alloc(count, O_RDWR);
 			ASSERT_GE(dmabufs[round], 0);
 		}
 		for (int round = 0; round < ROUNDS; round++) {
-			check_import(_metadata, self, dmabufs[round], sizes[i],
+			check_import(_metadata, self, dmabufs[round], count,
 				     1000 * i + (uint64_t)round);
 			close(dmabufs[round]);
 		}
@@ -138,10 +139,11 @@ TEST_F_TIMEOUT(fragmented, heap_buffers_are_shared_not_copied, SECONDS)
 TEST_F_TIMEOUT(fragmented, file_memory_is_shared_not_copied, SECONDS)
 {
 	for (size_t i = 0; i < ARRAY_SIZE_OF(sizes); i++) {
+		uint32_t count = whole_pages(sizes[i]);
 		struct dmabuf_pages pages;
 
-		ASSERT_EQ(0, dmabuf_pages_alloc(&pages, sizes[i]));
-		check_import(_metadata, self, pages.dmabuf, sizes[i], i);
+		ASSERT_EQ(0, dmabuf_pages_alloc(&pages, count));
+		check_import(_metadata, self, pages.dmabuf, count, i);
 		dmabuf_pages_free(&pages);
 	}
 }
@@ -149,12 +151,13 @@ TEST_F_TIMEOUT(fragmented, file_memory_is_shared_not_copied, SECONDS)
 TEST_F_TIMEOUT(fragmented, screen_buffers_are_shared_not_copied, SECONDS)
 {
 	for (size_t i = 0; i < ARRAY_SIZE_OF(sizes); i++) {
-		int dmabuf = dumb_alloc("cirrus", sizes[i], DRM_RDWR);
+		uint32_t count = whole_pages(sizes[i]);
+		int dmabuf = dumb_alloc("cirrus", count, DRM_RDWR);
 
 		if (dmabuf == -ENODEV)
 			SKIP(return, "no cirrus device");
 		ASSERT_GE(dmabuf, 0);
-		check_import(_metadata, self, dmabuf, sizes[i], i);
+		check_import(_metadata, self, dmabuf, count, i);
 		close(dmabuf);
 	}
 }
@@ -167,7 +170,7 @@ TEST_F_TIMEOUT(fragmented, exports_are_shared_not_copied, SECONDS)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE_OF(sizes) * 3; i++) {
-		uint32_t count = sizes[i / 3];
+		uint32_t count = whole_pages(sizes[i / 3]);
 		struct gnt_pages own;
 		int dmabuf;
 

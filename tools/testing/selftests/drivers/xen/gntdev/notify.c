@@ -19,7 +19,7 @@ typedef uint16_t domid_t;
 #include "gntdev-test.h"
 
 #define RW (PROT_READ | PROT_WRITE)
-#define PAGES 4u
+#define PAGES cut(4)
 /* The byte to be cleared, in the third page. */
 #define BYTE (2 * GRANT_PAGE_SIZE + 123)
 
@@ -194,7 +194,7 @@ TEST_F(notify, waits_for_the_last_part_of_the_mapping)
 {
 	ASSERT_EQ(0, set_notify(self, UNMAP_NOTIFY_CLEAR_BYTE |
 				      UNMAP_NOTIFY_SEND_EVENT));
-	ASSERT_EQ(0, munmap(self->map.addr, bytes_of(1)));
+	ASSERT_EQ(0, munmap(self->map.addr, bytes_of(cut(1))));
 	EXPECT_EQ(0xff, *marked_byte(self));
 	EXPECT_FALSE(event_came(self, 0));
 	ASSERT_EQ(0, munmap_pages(self));

@@ -20,7 +20,8 @@
 #define WIDTH 800u
 #define HEIGHT 600u
 #define PITCH (WIDTH * 4)
-#define PAGES ((PITCH * HEIGHT + GRANT_PAGE_SIZE - 1) / GRANT_PAGE_SIZE)
+#define PAGES whole_pages((PITCH * HEIGHT + GRANT_PAGE_SIZE - 1) / \
+			  GRANT_PAGE_SIZE)
 /* The last page is shown in part. */
 #define WHOLE_PAGES (PITCH * HEIGHT / GRANT_PAGE_SIZE)
 
@@ -193,9 +194,11 @@ TEST_F(scanout, order_of_references_is_kept)
 	ASSERT_EQ(0, gnt_pages_alloc(&self->own, SELF, PAGES, true));
 	refs = calloc(PAGES, sizeof(*refs));
 	ASSERT_NE(NULL, refs);
-	/* 5 and the number of pages, 469, have no common factor. */
+	/* 5 and the number of pages, 469 or 118, have no common factor. */
 	for (uint32_t i = 0; i < PAGES; i++) {
-		uint32_t from = i * 5 % PAGES;
+		uint32_t per_page = grants_per_page();
+		uint32_t from = (i / per_page * 5 * per_page + i % per_page) %
+				PAGES;
 
 		refs[i] = self->own.refs[from];
 		pattern_fill(page_of(self->own.addr, from), i, 1, 20);
