@@ -9,7 +9,6 @@
  */
 
 #include <linux/cleanup.h>
-#include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/gfp.h>
 #include <linux/platform_device.h>
@@ -200,8 +199,7 @@ static int alloc_dma(struct gntdev_mapping *m, bool coherent)
 	m->pages = buf->pages;
 	ret = gnttab_dma_buffer_vacate(buf);
 	if (!ret)
-		m->linear = sort_pages(m->pages, buf->nr_pages) &&
-			    dev_is_dma_coherent(buf->dev);
+		m->linear = sort_pages(m->pages, buf->nr_pages);
 	return ret;
 }
 

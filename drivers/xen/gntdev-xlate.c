@@ -126,32 +126,23 @@ static const struct vm_operations_struct xlate_dmabuf_vm_ops = {
 	.fault = xlate_dmabuf_fault,
 };
 
-/* All mappings of a page have the same attributes as the DMA API's own. */
-static pgprot_t page_prot(struct gntdev_mapping *mapping, pgprot_t prot)
-{
-	struct gnttab_dma_buffer *dma = mapping->dma;
-
-	if (!dma || dev_is_dma_coherent(dma->dev))
-		return prot;
-	if (dma->attrs & DMA_ATTR_WRITE_COMBINE)
-		return pgprot_writecombine(prot);
-	return pgprot_dmacoherent(prot);
-}
-
-/* The VMA's file is the dma-buf, which owns the mapping. */
+/*
+ * The VMA's file is the dma-buf, which owns the mapping. It is cached, whatever
+ * the DMA API has its pages for: what domains share is to be so on ARM, and a
+ * mapping that is not would miss what the granting domain has in its caches.
+ */
 static int xlate_mmap_dmabuf(struct gntdev_mapping *mapping,
 			     struct vm_area_struct *vma, unsigned long first)
 {
 	vma->vm_private_data = mapping;
 	vma->vm_ops = &xlate_dmabuf_vm_ops;
-	vma->vm_page_prot = page_prot(mapping, vma->vm_page_prot);
 	return 0;
 }
 
 static int xlate_vmap(struct gntdev_mapping *mapping)
 {
 	mapping->vaddr = vmap(mapping->pages, gntdev_nr_pages(mapping->refs),
-			      VM_MAP, page_prot(mapping, PAGE_KERNEL));
+			      VM_MAP, PAGE_KERNEL);
 	return mapping->vaddr ? 0 : -ENOMEM;
 }
 
