@@ -3,11 +3,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -181,6 +184,22 @@ int write_text(const char *path, const char *text)
 		return -errno;
 	if (write(fd, text, strlen(text)) < 0)
 		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+int load_test_module(const char *name)
+{
+	char path[PATH_MAX] = "", file[PATH_MAX + 64];
+	int fd, ret;
+
+	if (readlink("/proc/self/exe", path, sizeof(path) - 1) < 0)
+		return -errno;
+	snprintf(file, sizeof(file), "%s/%s.ko", dirname(path), name);
+	fd = open(file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
 	close(fd);
 	return ret;
 }

@@ -102,6 +102,12 @@ int write_text(const char *path, const char *text);
 unsigned long gntdev_limit(void);
 
 /**
+ * load_test_module() - load a kernel module of the tests
+ * @name:	of the module, which lies in the folder of the program
+ */
+int load_test_module(const char *name);
+
+/**
  * wait_until() - poll a condition
  * @condition:	returns true when the wait is over
  * @arg:	passed to @condition

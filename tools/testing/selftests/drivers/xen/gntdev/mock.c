@@ -6,10 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <time.h>
 
 #include "kselftest_harness.h"
@@ -28,27 +25,11 @@ FIXTURE(mock) {
 	struct gnt_pages own;
 };
 
-static int load_module(void)
-{
-	char path[PATH_MAX] = "", file[PATH_MAX + 32];
-	int fd, ret;
-
-	if (readlink("/proc/self/exe", path, sizeof(path) - 1) < 0)
-		return -errno;
-	snprintf(file, sizeof(file), "%s/mock-dmabuf.ko", dirname(path));
-	fd = open(file, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ret = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 static int open_mock(void)
 {
 	int fd = open("/dev/mock-dmabuf", O_RDWR | O_CLOEXEC);
 
-	if (fd >= 0 || load_module())
+	if (fd >= 0 || load_test_module("mock-dmabuf"))
 		return fd;
 	return open("/dev/mock-dmabuf", O_RDWR | O_CLOEXEC);
 }
