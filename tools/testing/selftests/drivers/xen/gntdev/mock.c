@@ -295,6 +295,44 @@ TEST_F(mock, kernel_reads_and_writes_an_export)
 			       flags[i % 3]);
 }
 
+/*
+ * Domains share memory through caches, wherever the pages are from. The
+ * granting domain's own mapping is the control.
+ */
+TEST_F(mock, all_mappings_are_cached)
+{
+	static const uint32_t flags[] = {
+		0, GNTDEV_DMA_FLAG_WC, GNTDEV_DMA_FLAG_COHERENT,
+	};
+	struct gntdev_mapping map;
+
+	ASSERT_EQ(0, gnt_pages_alloc(&self->own, SELF, PAGES, true));
+	pattern_fill(self->own.addr, 0, PAGES, 1);
+	if (ioctl(self->mock, MOCK_IOC_CACHED, self->own.addr) < 0 &&
+	    errno == EOPNOTSUPP)
+		SKIP(return, "only ARM64 tells how memory is mapped");
+	EXPECT_EQ(1, ioctl(self->mock, MOCK_IOC_CACHED, self->own.addr));
+	ASSERT_EQ(0, gntdev_mapping_open(&map, self->fd, SELF, self->own.refs,
+					 PAGES, RW));
+	EXPECT_EQ(0, pattern_check(map.addr, 0, PAGES, 1, NULL));
+	EXPECT_EQ(1, ioctl(self->mock, MOCK_IOC_CACHED, map.addr));
+	EXPECT_EQ(0, gntdev_mapping_close(&map));
+	for (size_t i = 0; i < ARRAY_SIZE_OF(flags); i++) {
+		int dmabuf = export_pages(self->fd, &self->own, flags[i]);
+		void *mem;
+
+		ASSERT_GE(dmabuf, 0);
+		EXPECT_EQ(1, ioctl(self->mock, MOCK_IOC_VMAP_CACHED, dmabuf));
+		mem = map_dmabuf(dmabuf, PAGES, RW);
+		ASSERT_NE(NULL, mem);
+		EXPECT_EQ(0, pattern_check(mem, 0, PAGES, 1, NULL));
+		EXPECT_EQ(1, ioctl(self->mock, MOCK_IOC_CACHED, mem));
+		munmap(mem, bytes_of(PAGES));
+		close(dmabuf);
+		EXPECT_TRUE(released(self->fd, dmabuf));
+	}
+}
+
 TEST_F(mock, kernel_reads_a_read_only_export)
 {
 	uint64_t data[PAGES * GRANT_PAGE_SIZE / 8];

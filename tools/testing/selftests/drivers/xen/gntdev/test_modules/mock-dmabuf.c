@@ -14,6 +14,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "mem-attr.h"
 #include "mock-dmabuf.h"
 
 #define MAX_PAGES	64u
@@ -392,6 +393,24 @@ static int mock_pin(struct mock_pins *pins, int fd)
 	return ret;
 }
 
+static int use_cached(struct dma_buf *dmabuf, struct sg_table *sgt,
+		      void *vaddr, void *arg)
+{
+	return mem_cached((unsigned long)vaddr, false);
+}
+
+static int mock_vmap_cached(int fd)
+{
+	struct dma_buf *dmabuf = dma_buf_get(fd);
+	int ret;
+
+	if (IS_ERR(dmabuf))
+		return PTR_ERR(dmabuf);
+	ret = with_mapping(dmabuf, NULL, use_cached);
+	dma_buf_put(dmabuf);
+	return ret;
+}
+
 static long mock_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	void __user *user = (void __user *)arg;
@@ -410,6 +429,10 @@ static long mock_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case MOCK_IOC_UNPIN:
 		drop_pins(file->private_data);
 		return 0;
+	case MOCK_IOC_CACHED:
+		return mem_cached(arg, true);
+	case MOCK_IOC_VMAP_CACHED:
+		return mock_vmap_cached(arg);
 	default:
 		return -ENOTTY;
 	}

@@ -88,5 +88,9 @@ struct mock_access {
 #define MOCK_IOC_UNPIN	_IO('m', 0xd4)
 /* MOCK_IOC_ACCESS without a device. */
 #define MOCK_IOC_VMAP	_IOWR('m', 0xd5, struct mock_access)
+/* 1 or 0: is an address of the caller mapped cached? EOPNOTSUPP: who knows. */
+#define MOCK_IOC_CACHED	_IO('m', 0xd6)
+/* The same for the vmap() of a dma-buf. */
+#define MOCK_IOC_VMAP_CACHED	_IO('m', 0xd7)
 
 #endif /* XEN_GNTDEV_MOCK_DMABUF_H */

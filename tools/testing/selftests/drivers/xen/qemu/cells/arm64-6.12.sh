@@ -2,7 +2,8 @@
 # shellcheck shell=bash disable=SC2034
 #
 # ARM64: dom0 and domU are auto-translated, and both may map their own grants.
-# There is no screen, and no heap in the stock kernel.
+# There is no heap in the stock kernel. The screen is a device of the machine, as
+# QEMU has no adapter that it would add there by itself.
 
 RIG_SERIES=6.12
 RIG_ARCH=arm64
