@@ -72,7 +72,8 @@ clean:
 help:
 	@echo 'make            build the module: $(KO)'
 	@echo 'make modules    the same'
-	@echo 'make test       static checks and all tests on real Xen in QEMU'
+	@echo 'make test       static checks and tests on real Xen in QEMU: PV and'
+	@echo '                PVH dom0, ARM64, with guests'
 	@echo 'make test-all   the same on all machines, modes and kernels'
 	@echo 'make run        show frames of a guest without a copy, and back'
 	@echo 'make docs       check and build the documentation'

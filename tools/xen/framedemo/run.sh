@@ -4,6 +4,8 @@
 # make run: a guest's frames on a screen of dom0 without a copy, and memory of
 # dom0's graphics device drawn by a guest. Boots real Xen in QEMU, watches the
 # emulated screen, prints what was measured.
+#
+# RIG_CELL, a file of the matrix, names another machine or kernel than usual.
 
 DEMO_DIR=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 RIG=$DEMO_DIR/../../testing/selftests/drivers/xen/qemu
@@ -14,6 +16,8 @@ RIG=$DEMO_DIR/../../testing/selftests/drivers/xen/qemu
 . "$RIG/rootfs.sh"
 # shellcheck source=../../testing/selftests/drivers/xen/qemu/boot.sh
 . "$RIG/boot.sh"
+# shellcheck source=../../testing/selftests/drivers/xen/qemu/suite.sh
+. "$RIG/suite.sh"
 
 BUILD=$RIG_O/framedemo
 OUT=$RIG_O/run
@@ -38,12 +42,20 @@ report_failure()
 
 build()
 {
-	rig_quietly "$OUT/build-module.log" make -C "$RIG_TOP" O="$RIG_O" modules
-	rig_quietly "$OUT/build-tools.log" make -C "$DEMO_DIR" OUTPUT="$BUILD"
+	# shellcheck disable=SC2034 # for suite.sh
+	KDIR=$("$RIG/rig.sh" headers)
+	rig_quietly "$OUT/build-module.log" build_one build_module
+	rig_quietly "$OUT/build-tools.log" build_one \
+		make -C "$DEMO_DIR" OUTPUT="$BUILD"
 }
 
 configure()
 {
+	if [ -n "${RIG_CELL:-}" ]; then
+		# shellcheck source=../../testing/selftests/drivers/xen/qemu/cells/pv-6.12.sh
+		. "$RIG_CELL"
+		cell_options
+	fi
 	BOOT_NAME=run
 	BOOT_DOMU=1
 	BOOT_DISPLAY=1

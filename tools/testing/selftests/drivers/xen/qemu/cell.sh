@@ -2,17 +2,25 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # One cell of the matrix: build for its kernel and run all tests, or those that
-# are named, in one boot.
+# are named, in one boot; then the frame path, in another one.
 #
-# cells/NAME.sh sets RIG_SERIES, RIG_ARCH and perhaps RIG_FLAVOUR, and has a
-# function cell_options that changes the options of the boot. Results are NAME.sums (passed, failed,
-# skipped, seconds) and NAME.results in $(O)/cells; what is built and the logs
-# of the boot are in the folder of the kernel there.
+# cell.sh [--fetch | --build] NAME [PROGRAM...]
+#
+# With an option it ends after downloading or building. cells/NAME.sh sets
+# RIG_SERIES, RIG_ARCH and perhaps RIG_FLAVOUR, and has a function cell_options
+# that changes the options of the boot (boot.sh), PROGRAMS (all that there are,
+# in their order) and what is set below.
+#
+# Results are NAME.sums (passed, failed, skipped, seconds) and NAME.results in
+# $(O)/cells; what is built and the logs of the boot are in the folder of the
+# kernel there.
 
 set -eu
-NAME=${1:?cell.sh NAME [PROGRAM...]}
+UNTIL=
+case ${1:-} in --*) UNTIL=$1; shift ;; esac
+NAME=${1:?cell.sh [--fetch | --build] NAME [PROGRAM...]}
 shift
-CELL=$(dirname -- "$0")/cells/$NAME.sh
+CELL=$(realpath -m -- "$0/../cells/$NAME.sh")
 [ -e "$CELL" ] || {
 	echo "there is no cell '$NAME'" >&2
 	exit 1
@@ -20,6 +28,8 @@ CELL=$(dirname -- "$0")/cells/$NAME.sh
 RIG_FLAVOUR=
 # How many times longer than elsewhere a program may take.
 CELL_SLOWNESS=1
+# Whether to run the frame path; empty: where there are a screen and a guest.
+CELL_FRAMES=
 # shellcheck source=cells/pv-6.12.sh
 . "$CELL"
 export RIG_SERIES RIG_ARCH RIG_FLAVOUR
@@ -35,22 +45,42 @@ RIG_O=$CELLS/$RIG_SERIES-$RIG_FLAVOUR
 # shellcheck source=suite.sh
 . "$RIG_DIR/suite.sh"
 
-cell_build()
+cell_has_frames()
 {
-	build_module
-	build_programs
+	[ $# -eq 0 ] && [ "${CELL_FRAMES:-$BOOT_DISPLAY}" -eq 1 ] &&
+		[ "$BOOT_DOMU" -gt 0 ]
+}
+
+# A boot of its own, with one thing to count: whether all went well.
+cell_frames()
+{
+	local log=$CELLS/$NAME.frames.log verdict
+
+	rig_say "booting Xen: $NAME, frame path (log: $log)"
+	if O=$RIG_O RIG_CELL=$CELL "$RIG_TOP/tools/xen/framedemo/run.sh" >"$log" 2>&1; then
+		PASSED=$((PASSED + 1))
+		verdict=ok
+	else
+		FAILED=$((FAILED + 1))
+		verdict="not ok"
+		tail -n 30 -- "$log" >&2
+	fi
+	rig_say "$verdict $NAME: frame path"
+	echo "$verdict frame path (log: $log)" >>"$CELLS/$NAME.results"
 }
 
 rig_init
-rig_say "cell $NAME: building"
 rig_tmpdir
 mkdir -p "$RIG_O"
 "$RIG_DIR/deps.sh"
 "$RIG_DIR/fetch.sh"
+[ "$UNTIL" != --fetch ] || exit 0
 ABI=$(cat -- "$RIG_ABI_FILE")
 KDIR=$RIG_CACHE/headers-$ABI/build
 SRC=$RIG_CACHE/source-$RIG_SOURCE_SERIES
-rig_quietly "$CELLS/$NAME.build.log" cell_build
+rig_say "cell $NAME: building"
+rig_quietly "$CELLS/$NAME.build.log" build_all
+[ "$UNTIL" != --build ] || exit 0
 rig_lock
 START=$(date +%s)
 suite_prepare
@@ -58,5 +88,6 @@ cell_options
 [ $# -eq 0 ] || PROGRAMS=("$@")
 boot_tests "$NAME" $(($(test_limit) * CELL_SLOWNESS))
 cp -- "$BOOT_LOG/results" "$CELLS/$NAME.results"
+! cell_has_frames "$@" || cell_frames
 echo "$PASSED $FAILED $SKIPPED $(($(date +%s) - START))" >"$CELLS/$NAME.sums"
 [ "$FAILED" -eq 0 ]

@@ -16,7 +16,7 @@ import sys
 import time
 
 RESULT = re.compile(r"^(ok|not ok)\s+(\d+)\s*-?\s*(.*)$")
-PLAN = re.compile(r"^1\.\.(\d+)(\s*#\s*SKIP\b.*)?", re.IGNORECASE)
+PLAN = re.compile(r"^1\.\.(\d+)\s*(#\s*SKIP\b.*)?", re.IGNORECASE)
 DIRECTIVE = re.compile(r"#\s*(SKIP|XFAIL|TODO)\b", re.IGNORECASE)
 BEGIN = re.compile(r"^RIG-BEGIN (\S+)")
 END = re.compile(r"^RIG-RESULT (\S+) (\d+) (\d+)")
@@ -34,7 +34,7 @@ class Program:
         self.plan = None
         self.results = 0
         self.failed = 0
-        self.skipped_whole = False
+        self.skipped_whole = None
 
 
 class Report:
@@ -76,8 +76,10 @@ class Report:
         name = program.name
         plan = program.plan
         if plan is None and not program.results:
-            good = status == EXIT_SKIP or program.skipped_whole
-            self.count(good, f"{name}: ended with {status}, no results", good)
+            reason = program.skipped_whole
+            good = status == EXIT_SKIP or bool(reason)
+            self.count(good, f"{name}: ended with {status}, no results "
+                       f"{reason or ''}".rstrip(), good)
             return
         if plan is not None and program.results < plan:
             for _ in range(plan - program.results):
@@ -107,7 +109,7 @@ class Report:
             self.count(False, m[2])
         elif self.program and (m := PLAN.match(line)):
             self.program.plan = int(m[1])
-            self.program.skipped_whole = bool(m[2])
+            self.program.skipped_whole = m[2]
             if m[2]:
                 self.program.plan = None
         elif self.program and (m := RESULT.match(line)):

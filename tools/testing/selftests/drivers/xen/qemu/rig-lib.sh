@@ -133,9 +133,11 @@ rig_wait()
 }
 
 # One emulated machine at a time: two on a small host make each other miss
-# their deadlines.
+# their deadlines. Scripts started meanwhile have the lock, too.
 rig_lock()
 {
+	[ -z "${RIG_LOCKED:-}" ] || return 0
+	export RIG_LOCKED=1
 	exec 8>"$RIG_CACHE/machine.lock"
 	flock -n 8 || {
 		rig_say "waiting for another rig to end"

@@ -30,6 +30,18 @@ build_programs()
 	make -C "$xen/qemu" "${vars[@]}" OUTPUT="$RIG_O/selftests/qemu"
 }
 
+# Cells of one kernel share what is built; one at a time builds it.
+build_one()
+(
+	flock 7
+	"$@"
+) 7>"$RIG_O/build.lock"
+
+build_all()
+{
+	build_one build_module && build_one build_programs
+}
+
 test_programs()
 {
 	make -s --no-print-directory -C "$RIG_DIR/../gntdev" \
@@ -99,7 +111,7 @@ count_report()
 # boot_tests NAME LIMIT: all programs in one boot.
 boot_tests()
 {
-	local rc=0
+	local rc=0 verdict
 
 	BOOT_NAME=$1
 	boot_steps "$2" "${PROGRAMS[@]}" >"$RIG_TMP/steps"
@@ -107,15 +119,17 @@ boot_tests()
 	boot_prepare "$ABI" "$RIG_TMP/steps"
 	rm -f -- "$BOOT_LOG/sums"
 	boot_start && boot_finish || rc=$?
-	if [ "$rc" -ne 0 ]; then
-		FAILED=$((FAILED + 1))
-		rig_say "not ok $BOOT_NAME: ended with $rc (logs: $BOOT_LOG)"
-	else
-		PASSED=$((PASSED + 1))
-		rig_say "ok $BOOT_NAME: ended as it should"
-	fi
 	[ -e "$BOOT_LOG/sums" ] || count_report <"$BOOT_LOG/report.log"
 	add_sums "$BOOT_LOG/sums"
+	if [ "$rc" -ne 0 ]; then
+		FAILED=$((FAILED + 1))
+		verdict="not ok $BOOT_NAME: ended with $rc (logs: $BOOT_LOG)"
+	else
+		PASSED=$((PASSED + 1))
+		verdict="ok $BOOT_NAME: ended as it should"
+	fi
+	rig_say "$verdict"
+	echo "$verdict" >>"$BOOT_LOG/results"
 }
 
 # What all boots of the suite have in common.

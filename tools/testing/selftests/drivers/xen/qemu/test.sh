@@ -1,16 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# All checks and tests, counted. The last line is "N passed, N failed".
-# An argument limits it to a part: "static", "boots" or "cells [NAME...]", and
-# "all" takes all cells of the matrix in place of the boots.
+# All checks and tests, counted. The last line is "N passed, N failed". Without
+# an argument these are the static checks and some cells of the matrix, with
+# "all" all of them, and with "ci" one more that changes each day. "static" and
+# "cells [NAME...]" do only that part.
 
 # shellcheck source=rig-lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/rig-lib.sh"
-# shellcheck source=rootfs.sh
-. "$RIG_DIR/rootfs.sh"
-# shellcheck source=boot.sh
-. "$RIG_DIR/boot.sh"
 # shellcheck source=suite.sh
 . "$RIG_DIR/suite.sh"
 # shellcheck source=static.sh
@@ -18,6 +15,8 @@
 
 LOGS=$RIG_O/test
 COMPLETE=0
+BUILD_PID=
+QUICK_CELLS=(pv-6.12 pvh-6.12 arm64-6.12)
 
 # point NAME COMMAND...: a counted check; its output is shown when it fails.
 point()
@@ -37,6 +36,9 @@ point()
 
 static_checks()
 {
+	local start p=$PASSED f=$FAILED
+
+	start=$(date +%s)
 	point "build of the module with W=1" static_build
 	point "sparse" static_sparse
 	point "checkpatch --strict" static_checkpatch
@@ -47,37 +49,70 @@ static_checks()
 	point "shellcheck" static_shellcheck
 	point "build of the programs" static_programs
 	point "self test of the result counter" static_ktap
+	echo "$((PASSED - p)) $((FAILED - f)) 0 $(($(date +%s) - start))" \
+		>"$LOGS/static.sums"
 }
 
-boots()
-{
-	local limit
-
-	[ -e "$RIG_O/module/drivers/xen/xen-gntdev.ko" ] ||
-		rig_die "there is no module to test"
-	rig_lock
-	suite_prepare
-	limit=$(test_limit)
-	boot_tests plain "$limit"
-	BOOT_DOM0_ARGS+=" slub_debug=FZPU"
-	boot_tests slub-debug $((limit * 2))
-}
-
-# Each cell is a process of its own, as it may be of another architecture.
+# Each cell is a process of its own, as it may be of another architecture. The
+# next one is built while one runs.
 cells()
 {
-	local cell names sums
+	local cell
 
-	mapfile -t names < <(cell_names)
-	[ $# -gt 0 ] || set -- "${names[@]}"
-	for cell in "$@"; do
-		sums=$RIG_O/cells/$cell.sums
-		rm -f -- "$sums"
-		"$RIG_DIR/cell.sh" "$cell" || true
-		[ -e "$sums" ] || echo 0 1 0 0 >"$sums"
-		add_sums "$sums"
+	cells_fetch "$@"
+	mkdir -p "$RIG_O/cells"
+	cell_build "$1"
+	while [ $# -gt 0 ]; do
+		cell=$1
+		shift
+		[ -z "$BUILD_PID" ] || wait "$BUILD_PID" || true
+		BUILD_PID=
+		[ $# -eq 0 ] || cell_build "$1"
+		cell_run "$cell"
+		add_sums "$RIG_O/cells/$cell.sums"
 	done
-	cells_table "$@"
+}
+
+# Whatever needs the network comes first. A cell that lacks something fails
+# when its turn comes.
+cells_fetch()
+{
+	local cell
+
+	for cell in "$@"; do
+		"$RIG_DIR/cell.sh" --fetch "$cell" ||
+			rig_say "cell $cell: not everything is there"
+	done
+}
+
+cell_build()
+{
+	nice "$RIG_DIR/cell.sh" --build "$1" \
+		>"$RIG_O/cells/$1.prepare.log" 2>&1 &
+	BUILD_PID=$!
+}
+
+# shellcheck disable=SC2317 # called at the exit
+stop_build()
+{
+	[ -z "$BUILD_PID" ] || kill "$BUILD_PID" 2>/dev/null
+}
+
+# One that dies before it counts anything, or counts nothing, has failed.
+cell_run()
+{
+	local cell=$1 sums=$RIG_O/cells/$1.sums start p f s t
+
+	start=$(date +%s)
+	rm -f -- "$sums" "${sums%.sums}.results"
+	"$RIG_DIR/cell.sh" "$cell" || true
+	if [ -e "$sums" ] && read -r p f s t <"$sums" &&
+	   [ $((p + f)) -gt 0 ]; then
+		return 0
+	fi
+	rig_say "not ok cell $cell: no results"
+	echo "0 1 0 $(($(date +%s) - start))" >"$sums"
+	echo "not ok no results" >"${sums%.sums}.results"
 }
 
 cell_names()
@@ -85,25 +120,52 @@ cell_names()
 	(cd "$RIG_DIR/cells" && printf '%s\n' *.sh) | sed 's/\.sh$//'
 }
 
-cells_table()
+# All but those of "make test", the one of today first.
+other_cells()
 {
-	local cell p f s t
+	local others n
 
-	printf '%-20s %7s %7s %7s %6s\n' cell passed failed skipped time
-	for cell in "$@"; do
-		read -r p f s t <"$RIG_O/cells/$cell.sums"
-		printf '%-20s %7d %7d %7d %3d:%02d\n' "$cell" "$p" "$f" "$s" \
-			$((t / 60)) $((t % 60))
-		cell_skips "$cell"
-	done
+	mapfile -t others < <(cell_names | grep -vxF -f \
+		<(printf '%s\n' "${QUICK_CELLS[@]}"))
+	n=$(($(date +%s) / 86400 % ${#others[@]}))
+	printf '%s\n' "${others[@]:n}" "${others[@]:0:n}"
 }
 
-# Why a cell skips what it skips.
-cell_skips()
+# table_row NAME SUMS-FILE
+table_row()
 {
-	sed -n 's/.*# SKIP */  skipped: /p' "$RIG_O/cells/$1.results" \
-		2>/dev/null | sort | uniq -c | sort -rn |
-		sed -E 's/^ *([0-9]+) +skipped:/    \1 skipped:/'
+	local p f s t
+
+	read -r p f s t <"$2"
+	printf '%-20s %7d %7d %7d %4d:%02d\n' "$1" "$p" "$f" "$s" \
+		$((t / 60)) $((t % 60))
+}
+
+table()
+{
+	local cell total
+
+	printf '\n%-20s %7s %7s %7s %7s\n' cell passed failed skipped time
+	[ ! -e "$LOGS/static.sums" ] ||
+		table_row "static checks" "$LOGS/static.sums"
+	for cell in "$@"; do
+		table_row "$cell" "$RIG_O/cells/$cell.sums"
+		cell_notes "$RIG_O/cells/$cell.results"
+	done
+	total=$(rig_elapsed)
+	printf "%-20s %31s\n" "all, with building" "${total#0}"
+}
+
+# What a cell failed, why it skipped what it skipped, what took long.
+cell_notes()
+{
+	[ -e "$1" ] || return 0
+	sed -nE 's/^(\[[0-9:]*\] )?not ok /    failed: /p' "$1"
+	sed -n 's/.*# SKIP *//p' "$1" | sort | uniq -c | sort -rn |
+		sed -E 's/^ *([0-9]+) +/    \1 skipped: /'
+	sed -nE 's/.*\] # (\S+) took ([0-9]+) s$/\2 \1/p' "$1" | sort -rn |
+		head -n 4 | awk '{ line = line sep $2 " " $1 " s"; sep = ", " }
+		END { if (NR) print "    slowest: " line }'
 }
 
 # The sums are the last line, whatever made the script end.
@@ -125,8 +187,10 @@ finish()
 	exit
 }
 
+PART=${1:-}
 rig_init
 rig_at_exit print_sums
+rig_at_exit stop_build
 rig_tmpdir
 mkdir -p "$LOGS"
 "$RIG_DIR/deps.sh"
@@ -134,12 +198,25 @@ mkdir -p "$LOGS"
 ABI=$(cat -- "$RIG_ABI_FILE")
 KDIR=$RIG_CACHE/headers-$ABI/build
 SRC=$RIG_CACHE/source-$RIG_SOURCE_SERIES
+CELLS=()
 case ${1:-} in
-'') static_checks; boots ;;
-static) static_checks ;;
-boots) boots ;;
-all) static_checks; cells ;;
-cells) shift; cells "$@" ;;
+'') CELLS=("${QUICK_CELLS[@]}") ;;
+static) ;;
+all) mapfile -t CELLS < <(printf '%s\n' "${QUICK_CELLS[@]}"; other_cells) ;;
+ci)
+	mapfile -t CELLS < <(printf '%s\n' "${QUICK_CELLS[@]}"
+		other_cells | head -n 1)
+	rig_say "the cell of today: ${CELLS[-1]}"
+	;;
+cells)
+	shift
+	CELLS=("$@")
+	[ $# -gt 0 ] || mapfile -t CELLS < <(cell_names)
+	;;
 *) rig_die "unknown part '$1'" ;;
 esac
+rm -f -- "$LOGS/static.sums"
+[ "$PART" = cells ] || static_checks
+[ ${#CELLS[@]} -eq 0 ] || cells "${CELLS[@]}"
+table "${CELLS[@]}"
 finish
