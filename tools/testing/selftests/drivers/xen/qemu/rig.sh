@@ -8,7 +8,8 @@
 # rootfs.sh, boot.sh   the initramfs of dom0 and of the domU; one boot
 # init-*.sh            /init of both
 # dom0-lib.sh          in dom0: running a program, and the gates behind it
-# ktap.py              counts what a boot reports
+# suite.sh, ktap.py    all programs in one boot; counting what it reports
+# cells/, cell.sh      machines, modes and kernels; the suite in one of them
 # static.sh, test.sh   checks without a machine; "make test"
 #
 # The host learns from the second serial line of the emulated machine (the
@@ -37,6 +38,7 @@ usage()
 
 	options of run:
 	  --domu            start a domU first (domain id: \$DOMU)
+	  --two-domus       start two of them (\$DOMU and \$DOMU2)
 	  --stock-gntdev    load the distribution's xen-gntdev in both
 	  --gntdev FILE     the module under test (else the one built by make)
 	  --slub-debug      boot dom0 with slub_debug=FZPU
@@ -69,6 +71,7 @@ cmd_run()
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--domu) BOOT_DOMU=1 ;;
+		--two-domus) BOOT_DOMU=2 ;;
 		--stock-gntdev) BOOT_STOCK=1 ;;
 		--gntdev) BOOT_DRIVER=$2; shift ;;
 		--slub-debug) BOOT_DOM0_ARGS+=" slub_debug=FZPU" ;;

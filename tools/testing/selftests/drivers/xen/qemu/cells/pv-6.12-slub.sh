@@ -10,4 +10,5 @@ cell_options()
 {
 	BOOT_DOM0_ARGS+=" slub_debug=FZPU"
 	CELL_SLOWNESS=2
+	CELL_FRAMES=0
 }
