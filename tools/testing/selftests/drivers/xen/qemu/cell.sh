@@ -26,7 +26,7 @@ CELL=$(realpath -m -- "$0/../cells/$NAME.sh")
 	exit 1
 }
 RIG_FLAVOUR=
-# How many times longer than elsewhere a program may take.
+# How many times longer than elsewhere a program, and all of them, may take.
 CELL_SLOWNESS=1
 # Whether to run the frame path; empty: where there are a screen and a guest.
 CELL_FRAMES=
@@ -86,6 +86,7 @@ START=$(date +%s)
 suite_prepare
 cell_options
 [ $# -eq 0 ] || PROGRAMS=("$@")
+BOOT_LIMIT=$((BOOT_LIMIT * CELL_SLOWNESS))
 boot_tests "$NAME" $(($(test_limit) * CELL_SLOWNESS))
 cp -- "$BOOT_LOG/results" "$CELLS/$NAME.results"
 ! cell_has_frames "$@" || cell_frames
