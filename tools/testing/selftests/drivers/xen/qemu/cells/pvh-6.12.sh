@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash disable=SC2034
 #
-# An auto-translated dom0 (PVH) with a PV domU. Xen builds it only on a machine
+# An auto-translated dom0 (PVH) with PV guests. Xen builds it only on a machine
 # with an IOMMU and with nested paging, which QEMU emulates with AMD's names.
 
 RIG_SERIES=6.12
@@ -20,4 +20,5 @@ cell_options()
 	# Two of its processors run into a triple fault now and then.
 	BOOT_VCPUS=1
 	BOOT_INIT_LIMIT=400
+	BOOT_DOMU_LIMIT=600
 }
