@@ -8,7 +8,7 @@ O	?= build
 override O := $(abspath $(O))
 export O
 # The kernel's build has a meaning of its own for O=, so it gets none.
-KBUILD	= $(MAKE) -C $(KDIR) O= M=$(SHADOW)/drivers/xen W=$(W)
+KBUILD	= $(MAKE) -C $(KDIR) O=$(realpath $(KDIR)) M=$(SHADOW)/drivers/xen W=$(W)
 
 TOP	:= $(CURDIR)
 SELF	:= tools/testing/selftests/drivers/xen

@@ -14,7 +14,7 @@ PACKAGES=(
 	build-essential bc cpio kmod xz-utils zstd pahole python3 perl pkgconf
 	libdrm-dev libpng-dev libxen-dev
 	codespell shellcheck sparse
-	"${ARCH_PACKAGES[@]}" "$@"
+	"${ARCH_PACKAGES[@]}" "${SERIES_PACKAGES[@]}" "$@"
 )
 
 missing()

@@ -12,7 +12,8 @@
 
 DEBS=$RIG_CACHE/debs
 HOST_ARCH=$(dpkg --print-architecture)
-APT=()			# options for the architecture
+APT=()			# options for apt
+APT_PRIVATE=0		# it does not use the host's lists
 
 # What the Xen tools and the test programs are linked with.
 LIBRARIES=(
@@ -54,19 +55,24 @@ choose_abi()
 		abi=$(newest_abi)
 	fi
 	[ -n "$abi" ] ||
-		rig_die "apt knows no linux-image-$RIG_SERIES.*-$RIG_FLAVOUR;" \
-			"add bookworm-security to its sources"
+		rig_die "apt knows no linux-image-$RIG_SERIES.*-$RIG_FLAVOUR in" \
+			"${SERIES_SUITES:-its sources; add bookworm-security}"
 	echo "$abi"
 }
 
-# A foreign architecture has an apt of its own, with the host's sources: what
-# the host is set up for does not change.
+# apt_setup SUITES: from now on, packages come from these suites; of the host's
+# release if it names none. Other suites and foreign architectures have an apt
+# of their own, with the host's sources: what the host is set up for does not
+# change.
 apt_setup()
 {
-	local dir=$RIG_CACHE/apt-$RIG_ARCH
+	local suites=$1
+	local dir=$RIG_CACHE/apt-${suites:+${suites%% *}-}$RIG_ARCH
 
 	APT=(-o APT::Sandbox::User=root)
-	[ "$RIG_ARCH" != "$HOST_ARCH" ] || return 0
+	APT_PRIVATE=0
+	[ "$RIG_ARCH" != "$HOST_ARCH" ] || [ -n "$suites" ] || return 0
+	APT_PRIVATE=1
 	mkdir -p "$dir"/{lists/partial,archives/partial}
 	: >"$dir/status"
 	APT+=(-o "APT::Architecture=$RIG_ARCH"
@@ -75,7 +81,13 @@ apt_setup()
 		-o "Dir::State::status=$dir/status" -o "Dir::Cache=$dir"
 		-o "Dir::Log=$dir" -o Dir::Etc::sourceparts="$dir/sources"
 		-o Dir::Etc::sourcelist=/dev/null)
-	apt_sources "$dir/sources"
+	mkdir -p "$dir/sources"
+	rm -f -- "$dir"/sources/*
+	if [ -n "$suites" ]; then
+		apt_other_sources "$dir/sources" "$suites"
+	else
+		apt_sources "$dir/sources"
+	fi
 }
 
 # Those of the host's sources that are the distribution's.
@@ -83,8 +95,6 @@ apt_sources()
 {
 	local dir=$1 f
 
-	mkdir -p "$dir"
-	rm -f -- "$dir"/*
 	for f in /etc/apt/sources.list.d/*.sources; do
 		[ ! -e "$f" ] || awk -v RS= -v ORS='\n\n' \
 			'/URIs:.*\/debian/' "$f" >>"$dir/debian.sources"
@@ -95,9 +105,31 @@ apt_sources()
 	done
 }
 
+# Where the host's release comes from, other suites do, too.
+apt_other_sources()
+{
+	local dir=$1 suites=$2 release f suite
+
+	release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+	for f in /etc/apt/sources.list.d/*.sources; do
+		[ ! -e "$f" ] || awk -v RS= -v ORS='\n\n' -v suites="$suites" \
+			-v release="Suites:[^\n]*[ \t]$release([ \t\n]|$)" '
+			$0 ~ release {
+				sub(/Suites:[^\n]*/, "Suites: " suites); print
+			}' "$f" >>"$dir/debian.sources"
+	done
+	for f in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+		[ -e "$f" ] || continue
+		for suite in $suites; do
+			sed -nE "s/^(deb .*[ \t])$release([ \t])/\1$suite\2/p" \
+				"$f" >>"$dir/debian.list"
+		done
+	done
+}
+
 apt_update()
 {
-	if [ "$RIG_ARCH" = "$HOST_ARCH" ]; then
+	if [ "$APT_PRIVATE" -eq 0 ]; then
 		rig_as_root apt-get -q update
 	else
 		apt-get "${APT[@]}" -q update
@@ -110,10 +142,12 @@ apt_download()
 	local p own=() foreign=()
 
 	for p in "$@"; do
-		case $p in
-		linux-kbuild-*) own+=("$p") ;;
-		*) foreign+=("$p") ;;
-		esac
+		if [ "$RIG_ARCH" != "$HOST_ARCH" ] &&
+		   [[ $p == linux-kbuild-* ]]; then
+			own+=("$p")
+		else
+			foreign+=("$p")
+		fi
 	done
 	cd "$DEBS" || return
 	if [ ${#own[@]} -gt 0 ]; then
@@ -167,31 +201,76 @@ fetch_xen()
 
 fetch_kernel()
 {
-	local abi=$1 tree=$RIG_CACHE/kernel-$1
+	local abi=$1 tree=$RIG_CACHE/kernel-$1 image parts
 
-	unpack "kernel-$abi" "linux-image-$abi"
 	[ ! -e "$tree/vmlinux" ] || return 0
-	arch_kernel "$tree/boot/vmlinuz-$abi" "$tree/vmlinux.new"
+	mapfile -t parts < <(package_parts "linux-image-$abi")
+	unpack "kernel-$abi" "linux-image-$abi" "${parts[@]}"
+	# Newer packages have all of it below /usr/lib.
+	[ -e "$tree/lib" ] || ln -s usr/lib "$tree/lib"
+	image=$tree/boot/vmlinuz-$abi
+	[ -e "$image" ] || image=$tree/lib/modules/$abi/vmlinuz
+	arch_kernel "$image" "$tree/vmlinux.new"
 	mv -- "$tree/vmlinux.new" "$tree/vmlinux"
 }
 
-# The packages that the headers depend on: the common part and the programs.
+# What a package depends on of the kernel: newer ones have the image and the
+# modules apart; headers have a common part and the programs of the build.
+package_parts()
+{
+	apt-cache "${APT[@]}" show --no-all-versions "$1" |
+		sed -n 's/^Depends: //p' |
+		grep -oE 'linux-(binary|modules|headers|kbuild)-[^ ,]+' || true
+}
+
+# From another release, the headers come with all that they depend on, which is
+# a compiler, and that with its libraries.
 headers_parts()
 {
-	apt-cache "${APT[@]}" show --no-all-versions "linux-headers-$1" |
-		sed -n 's/^Depends: //p' | grep -oE 'linux-(headers|kbuild)-[^ ,]+'
+	if [ -z "$SERIES_SUITES" ]; then
+		package_parts "linux-headers-$1"
+		return
+	fi
+	apt-get "${APT[@]}" -qq -s install --no-install-recommends \
+		"linux-headers-$1" | sed -n 's/^Inst \([^ ]*\) .*/\1/p' |
+		grep -Fxv "linux-headers-$1"
+}
+
+# Programs of another release do not run with the host's libraries. They get to
+# know where their own ones are, and the compiler where its assembler is.
+settle_programs()
+{
+	local tree=$1 libs=$1/usr/lib/$ARCH_LIB f
+
+	find "$tree"/usr/bin "$tree"/usr/libexec "$tree"/usr/lib/linux-kbuild-* \
+		-type f -perm -u+x | while read -r f; do
+		patchelf --print-interpreter "$f" >/dev/null 2>&1 || continue
+		patchelf --set-interpreter "$(echo "$libs"/ld-linux*)" \
+			--force-rpath --set-rpath "$libs" "$f"
+	done
+	for f in "$tree"/usr/libexec/gcc/*/*/; do
+		ln -sfn "$tree/usr/bin/$ARCH_LIB-as" "${f}as"
+	done
 }
 
 fetch_headers()
 {
-	local abi=$1 tree=$RIG_CACHE/headers-$1 build common parts
+	local abi=$1 tree=$RIG_CACHE/headers-$1 build parts
 
 	[ ! -e "$tree/build" ] || return 0
 	mapfile -t parts < <(headers_parts "$abi")
+	[ ${#parts[@]} -gt 0 ] || rig_die "no headers for $abi"
 	unpack "headers-$abi" "linux-headers-$abi" "${parts[@]}"
 	build=$tree/usr/src/linux-headers-$abi
-	common=$(echo "$tree"/usr/src/linux-headers-*-common)
-	echo "include $common/Makefile" >"$build/Makefile"
+	# The packages expect to be at the root.
+	sed -i "s#\(^\|[ =]\)/usr/#\1$tree/usr/#" "$build/Makefile"
+	if [ -n "$SERIES_SUITES" ]; then
+		settle_programs "$tree"
+		cat >>"$build/.kernelvariables" <<-EOT
+		override CROSS_COMPILE = $tree/usr/bin/$ARCH_LIB-
+		override PAHOLE = $tree/usr/bin/pahole
+		EOT
+	fi
 	ln -s "usr/src/linux-headers-$abi" "$tree/build"
 }
 
@@ -223,7 +302,7 @@ mkdir -p "$RIG_CACHE"
 exec 9>"$RIG_CACHE/fetch.lock"
 flock 9
 
-apt_setup
+apt_setup "$SERIES_SUITES"
 # A kernel whose headers were not fetched in time is of no use.
 abi=$(cat "$RIG_ABI_FILE" 2>/dev/null) || abi=
 if [ -z "$abi" ] || [ ! -d "$RIG_CACHE/kernel-$abi" ] ||
@@ -234,6 +313,10 @@ fi
 
 for what in "${@:-xen kernel headers source}"; do
 	for one in $what; do
+		case $one in
+		kernel | headers) apt_setup "$SERIES_SUITES" ;;
+		*) apt_setup "" ;;
+		esac
 		case $one in
 		xen) fetch_xen ;;
 		kernel) fetch_kernel "$abi" ;;

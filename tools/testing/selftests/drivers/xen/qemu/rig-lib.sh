@@ -40,6 +40,16 @@ RIG_TMP=
 }
 # shellcheck source=arch-amd64.sh
 . "$RIG_DIR/arch-$RIG_ARCH.sh"
+
+# A series that is not of the host's release says here where it is to be found
+# (suites of the host's archive), and what else the host needs for it.
+SERIES_SUITES=
+SERIES_PACKAGES=()
+if [ -e "$RIG_DIR/series-$RIG_SERIES.sh" ]; then
+	# shellcheck source=series-7.sh
+	. "$RIG_DIR/series-$RIG_SERIES.sh"
+fi
+
 RIG_XEN=$RIG_CACHE/xen-$RIG_XEN_VERSION$ARCH_SUFFIX
 RIG_ABI_FILE=$RIG_CACHE/abi-$RIG_SERIES-$RIG_FLAVOUR
 
