@@ -68,4 +68,81 @@ static inline int compat_alloc_range(struct maple_tree *mt,
 #define DMA_BUF "DMA_BUF"
 #endif
 
+/* A new name, as it is asked for all pages. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+#define find_special_page	find_normal_page
+#endif
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0)
+/*
+ * DMA operations get physical addresses, no pages. What follows makes them of
+ * those that get pages. There is one such set for a source file.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/dma-map-ops.h>
+
+struct compat_dma_map_ops {
+	dma_addr_t (*map_page)(struct device *dev, struct page *page,
+			       unsigned long offset, size_t size,
+			       enum dma_data_direction dir,
+			       unsigned long attrs);
+	void (*unmap_page)(struct device *dev, dma_addr_t addr, size_t size,
+			   enum dma_data_direction dir, unsigned long attrs);
+	int (*map_sg)(struct device *dev, struct scatterlist *sg, int nents,
+		      enum dma_data_direction dir, unsigned long attrs);
+	void (*unmap_sg)(struct device *dev, struct scatterlist *sg, int nents,
+			 enum dma_data_direction dir, unsigned long attrs);
+};
+
+static const struct compat_dma_map_ops *compat_dma_ops __maybe_unused;
+
+static inline dma_addr_t compat_map_phys(struct device *dev, phys_addr_t phys,
+					 size_t size,
+					 enum dma_data_direction dir,
+					 unsigned long attrs)
+{
+	return compat_dma_ops->map_page(dev, pfn_to_page(PHYS_PFN(phys)),
+					offset_in_page(phys), size, dir, attrs);
+}
+
+static inline void compat_unmap_phys(struct device *dev, dma_addr_t addr,
+				     size_t size, enum dma_data_direction dir,
+				     unsigned long attrs)
+{
+	compat_dma_ops->unmap_page(dev, addr, size, dir, attrs);
+}
+
+static inline int compat_map_sg(struct device *dev, struct scatterlist *sg,
+				int nents, enum dma_data_direction dir,
+				unsigned long attrs)
+{
+	return compat_dma_ops->map_sg(dev, sg, nents, dir, attrs);
+}
+
+static inline void compat_unmap_sg(struct device *dev, struct scatterlist *sg,
+				   int nents, enum dma_data_direction dir,
+				   unsigned long attrs)
+{
+	compat_dma_ops->unmap_sg(dev, sg, nents, dir, attrs);
+}
+
+static inline void compat_set_dma_ops(struct device *dev,
+				      const struct compat_dma_map_ops *ops)
+{
+	static const struct dma_map_ops made = {
+		.map_phys = compat_map_phys,
+		.unmap_phys = compat_unmap_phys,
+		.map_sg = compat_map_sg,
+		.unmap_sg = compat_unmap_sg,
+	};
+
+	compat_dma_ops = ops;
+	set_dma_ops(dev, &made);
+}
+
+#define dma_map_ops	compat_dma_map_ops
+#define set_dma_ops	compat_set_dma_ops
+#endif
+
 #endif /* _XEN_GNTDEV_COMPAT_H */

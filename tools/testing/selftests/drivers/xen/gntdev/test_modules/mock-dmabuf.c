@@ -66,7 +66,7 @@ static void fill_table(const struct mock_buffer *buf, struct sg_table *sgt)
 	else if (buf->kind == MOCK_PIECES)
 		len = PIECE;
 	for_each_sgtable_sg(sgt, sg, i)
-		sg_set_page(sg, nth_page(buf->block, i * len / PAGE_SIZE), len,
+		sg_set_page(sg, buf->block + i * len / PAGE_SIZE, len,
 			    i * len % PAGE_SIZE);
 }
 
@@ -175,7 +175,7 @@ static int mock_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	unsigned int i;
 
 	for (i = 0; i < buf->count; i++)
-		pages[i] = nth_page(buf->block, i);
+		pages[i] = buf->block + i;
 	return vm_map_pages(vma, pages, buf->count);
 }
 
