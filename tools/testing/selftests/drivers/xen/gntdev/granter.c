@@ -57,8 +57,10 @@ static int open_pages(struct granter *granter, uint32_t count, bool writable)
 		ret = own_open(granter, writable);
 	else
 		ret = guest_open(granter, writable);
-	if (ret)
+	if (ret) {
 		free(granter->refs);
+		granter->count = 0;
+	}
 	return ret;
 }
 

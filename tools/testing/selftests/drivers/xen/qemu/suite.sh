@@ -86,7 +86,7 @@ test_folder()
 	for p in "$@"; do
 		cp -- "$RIG_O/selftests/gntdev/$p" "$dir/"
 	done
-	cp -- "$RIG_O/selftests/gntdev/lend-pages" "$dir/"
+	cp -- "$RIG_O/selftests/gntdev/"{compat-32,lend-pages} "$dir/"
 	find "$RIG_O/selftests/gntdev" -name '*.ko' -exec cp -t "$dir" {} +
 	echo "$dir"
 }
