@@ -15,6 +15,8 @@ SELF	:= tools/testing/selftests/drivers/xen
 RIG	:= $(SELF)/qemu/rig.sh
 SHADOW	:= $(O)/module
 KO	:= $(SHADOW)/drivers/xen/xen-gntdev.ko
+# The driver with hooks for tests, to be loaded beside the real one.
+HOOKED	:= SHADOW=$(O)/module-selftest CONFIG_XEN_GNTDEV_SELFTEST=y
 
 # The kernel to build for: on a Xen host the running one when its headers are
 # installed, else the stock kernel that the rig boots, fetched on demand.
@@ -26,7 +28,7 @@ endif
 KDIR	?= $(shell $(RIG) headers)
 W	?= 1
 
-.PHONY: all modules test test-all run docs install clean help FORCE
+.PHONY: all modules selftest-module test test-all run docs install clean help FORCE
 
 all: modules
 
@@ -44,6 +46,9 @@ $(KO): FORCE
 		! -name '*.mod.c' -exec ln -sf -t $(SHADOW)/drivers/xen {} +
 	@test -d "$(KDIR)" || { echo 'no kernel headers: set KDIR=' >&2; exit 1; }
 	+$(KBUILD) modules
+
+selftest-module:
+	+@$(MAKE) $(HOOKED) modules
 
 test:
 	@$(SELF)/qemu/test.sh
@@ -72,6 +77,7 @@ clean:
 help:
 	@echo 'make            build the module: $(KO)'
 	@echo 'make modules    the same'
+	@echo 'make selftest-module  build a second one, with hooks for tests'
 	@echo 'make test       static checks and tests on real Xen in QEMU: PV and'
 	@echo '                PVH dom0, ARM64, with guests'
 	@echo 'make test-all   the same on all machines, modes and kernels'

@@ -280,7 +280,7 @@ struct device *gntdev_device(void)
 int gntdev_backing_init(void)
 {
 	const struct platform_device_info info = {
-		.name = "xen-gntdev",
+		.name = "xen-" GNTDEV_NAME,
 		.id = PLATFORM_DEVID_NONE,
 		.dma_mask = DMA_BIT_MASK(64),
 	};

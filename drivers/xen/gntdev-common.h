@@ -50,6 +50,8 @@
 #include <xen/grant-dma-alloc.h>
 #include <uapi/xen/gntdev.h>
 
+#include "gntdev-selftest.h"
+
 struct device;
 struct file;
 struct gntdev_dmabuf_table;

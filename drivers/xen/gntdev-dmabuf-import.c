@@ -448,7 +448,7 @@ int gntdev_import_init(void)
 	struct device *dev;
 	int ret;
 
-	import_pdev = platform_device_alloc("xen-gntdev-import",
+	import_pdev = platform_device_alloc("xen-" GNTDEV_NAME "-import",
 					    PLATFORM_DEVID_NONE);
 	if (!import_pdev)
 		return -ENOMEM;

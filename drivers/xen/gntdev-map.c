@@ -330,8 +330,10 @@ struct gntdev_mapping *gntdev_mapping_create(struct gntdev_refs *refs,
 	__module_get(THIS_MODULE);
 
 	ret = gntdev_backing_alloc(m, dma_flags);
-	if (!ret)
+	if (!ret) {
+		gntdev_selftest_scatter(m);
 		ret = map_all(m);
+	}
 	if (ret) {
 		gntdev_mapping_put(m);
 		return ERR_PTR(ret);
@@ -351,8 +353,10 @@ int gntdev_mapping_vmap(struct gntdev_mapping *m)
 {
 	if (m->vaddr)
 		return 0;
-	if (!m->linear)
+	if (!m->linear) {
+		gntdev_selftest_count_vmap();
 		return gntdev_mode()->vmap(m);
+	}
 	m->vaddr = page_address(m->pages[0]);
 	return 0;
 }
@@ -401,7 +405,7 @@ int gntdev_map_init(void)
 	unmap_pool = mempool_create_kmalloc_pool(2, sizeof(struct unmap_batch));
 	if (!unmap_pool)
 		return -ENOMEM;
-	gntdev_wq = alloc_workqueue("xen-gntdev", WQ_UNBOUND, 0);
+	gntdev_wq = alloc_workqueue("xen-" GNTDEV_NAME, WQ_UNBOUND, 0);
 	if (!gntdev_wq)
 		goto destroy_pool;
 	ret = gntdev_backing_init();

@@ -176,7 +176,7 @@ const struct file_operations gntdev_fops = {
 
 static struct miscdevice gntdev_miscdev = {
 	.minor = MISC_DYNAMIC_MINOR,
-	.name = "xen/gntdev",
+	.name = "xen/" GNTDEV_NAME,
 	.fops = &gntdev_fops,
 };
 

@@ -41,16 +41,22 @@ static_build()
 {
 	# Start from nothing, as kbuild does not repeat the warnings of an
 	# object that it does not build again.
-	rm -rf -- "$RIG_O/module"
-	static_silent 'warning:|WARNING:' \
-		make -C "$RIG_TOP" O="$RIG_O" KDIR="$KDIR" W=1 modules
+	rm -rf -- "$RIG_O/module" "$RIG_O/module-selftest"
+	static_silent 'warning:|WARNING:' build_module
+}
+
+static_sparse_make()
+{
+	make -C "$KDIR" W=1 C=2 CF=-D__CHECK_ENDIAN__ "$@" modules
 }
 
 static_sparse()
 {
-	static_silent 'warning:|error:|WARNING:' \
-		make -C "$KDIR" M="$RIG_O/module/drivers/xen" W=1 C=2 \
-		CF=-D__CHECK_ENDIAN__ modules
+	static_silent 'warning:|error:|WARNING:' static_sparse_make \
+		M="$RIG_O/module/drivers/xen" &&
+	static_silent 'warning:|error:|WARNING:' static_sparse_make \
+		M="$RIG_O/module-selftest/drivers/xen" \
+		CONFIG_XEN_GNTDEV_SELFTEST=y
 }
 
 static_checkpatch_files()

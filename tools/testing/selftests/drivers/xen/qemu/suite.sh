@@ -14,7 +14,7 @@ PROGRAMS=()		# the programs of a boot
 build_module()
 {
 	make -C "$RIG_TOP" O="$RIG_O" KDIR="$KDIR" W=1 "${ARCH_MAKE[@]}" \
-		modules
+		modules selftest-module
 }
 
 # Some tests bring a kernel module of their own.
@@ -87,7 +87,8 @@ test_folder()
 		cp -- "$RIG_O/selftests/gntdev/$p" "$dir/"
 	done
 	cp -- "$RIG_O/selftests/gntdev/"{compat-32,lend-pages} "$dir/"
-	find "$RIG_O/selftests/gntdev" -name '*.ko' -exec cp -t "$dir" {} +
+	find "$RIG_O/selftests/gntdev" "$RIG_O/module-selftest" -name '*.ko' \
+		-exec cp -t "$dir" {} +
 	echo "$dir"
 }
 
