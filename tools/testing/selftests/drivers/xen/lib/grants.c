@@ -157,7 +157,8 @@ void gnt_pages_free(struct gnt_pages *pages)
 
 int gntdev_open(void)
 {
-	int fd = open(GNTDEV_NODE, O_RDWR | O_CLOEXEC);
+	const char *node = getenv(GNTDEV_NODE_VARIABLE);
+	int fd = open(node ? node : GNTDEV_NODE, O_RDWR | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
 }

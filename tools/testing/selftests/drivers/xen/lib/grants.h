@@ -82,6 +82,9 @@ int gnt_pages_revoke(struct gnt_pages *pages);
  */
 void gnt_pages_free(struct gnt_pages *pages);
 
+/* Names another device for gntdev_open(). */
+#define GNTDEV_NODE_VARIABLE "GNTDEV_NODE"
+
 /* One call each; count may be anything, also what the driver must refuse. */
 int gntdev_open(void);
 int gntdev_map(int fd, uint16_t domid, const uint32_t *refs, uint32_t count,

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "gntdev-test.h"
+#include "test-module.h"
+
+#define PARAMETERS "/sys/module/xen_gntdev_selftest/parameters/"
+
+int test_module_load(const char *name)
+{
+	char path[PATH_MAX] = "", file[PATH_MAX + 64];
+	int fd, ret;
+
+	if (readlink("/proc/self/exe", path, sizeof(path) - 1) < 0)
+		return -errno;
+	snprintf(file, sizeof(file), "%s/%s.ko", dirname(path), name);
+	fd = open(file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
+	close(fd);
+	return ret == -EEXIST ? 0 : ret;
+}
+
+int hooked_gntdev_use(bool scatter)
+{
+	int ret = test_module_load(HOOKED_MODULE);
+
+	if (!ret)
+		ret = write_text(PARAMETERS "scatter", scatter ? "Y" : "N");
+	if (!ret && setenv(GNTDEV_NODE_VARIABLE, HOOKED_NODE, 1))
+		ret = -errno;
+	return ret;
+}
+
+unsigned long hooked_gntdev_vmaps(void)
+{
+	unsigned long count;
+
+	return read_number(PARAMETERS "vmaps", &count) ? 0 : count;
+}
