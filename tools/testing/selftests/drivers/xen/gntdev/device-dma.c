@@ -11,6 +11,7 @@
 
 #include "kselftest_harness.h"
 #include "gntdev-test.h"
+#include "test-module.h"
 #include "peer.h"
 #include "test_modules/edu-dmabuf.h"
 
@@ -51,7 +52,7 @@ static int open_edu(void)
 {
 	int fd = open("/dev/edu-dmabuf", O_RDWR | O_CLOEXEC);
 
-	if (fd >= 0 || load_test_module("edu-dmabuf"))
+	if (fd >= 0 || test_module_load("edu-dmabuf"))
 		return fd;
 	return open("/dev/edu-dmabuf", O_RDWR | O_CLOEXEC);
 }

@@ -3,14 +3,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +17,8 @@
 #include <drm.h>
 
 #include "gntdev-test.h"
+
+#define BALLOON "/sys/devices/system/xen_memory/xen_memory0/"
 
 /* A reference of each of that many places in a large set is tried. */
 #define LIVE_SAMPLES	256
@@ -188,22 +187,6 @@ int write_text(const char *path, const char *text)
 	return ret;
 }
 
-int load_test_module(const char *name)
-{
-	char path[PATH_MAX] = "", file[PATH_MAX + 64];
-	int fd, ret;
-
-	if (readlink("/proc/self/exe", path, sizeof(path) - 1) < 0)
-		return -errno;
-	snprintf(file, sizeof(file), "%s/%s.ko", dirname(path), name);
-	fd = open(file, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ret = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 unsigned long gntdev_limit(void)
 {
 	unsigned long limit;
@@ -211,6 +194,15 @@ unsigned long gntdev_limit(void)
 	if (read_number("/sys/module/xen_gntdev/parameters/limit", &limit))
 		return 0;
 	return limit;
+}
+
+bool balloon_is_sane(void)
+{
+	unsigned long kb;
+
+	if (read_number(BALLOON "info/current_kb", &kb))
+		return true;
+	return kb / 2 < meminfo_kb("MemTotal");
 }
 
 static uint64_t now_ms(void)

@@ -11,6 +11,7 @@
 
 #include "kselftest_harness.h"
 #include "gntdev-test.h"
+#include "test-module.h"
 #include "test_modules/mock-dmabuf.h"
 
 #define RW (PROT_READ | PROT_WRITE)
@@ -29,7 +30,7 @@ static int open_mock(void)
 {
 	int fd = open("/dev/mock-dmabuf", O_RDWR | O_CLOEXEC);
 
-	if (fd >= 0 || load_test_module("mock-dmabuf"))
+	if (fd >= 0 || test_module_load("mock-dmabuf"))
 		return fd;
 	return open("/dev/mock-dmabuf", O_RDWR | O_CLOEXEC);
 }
