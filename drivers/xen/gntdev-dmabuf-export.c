@@ -106,10 +106,12 @@ static int map_by_dma_api(struct gntdev_mapping *m, struct gntdev_attached *a,
 }
 
 /*
- * The device is told the machine frames. The DMA API might bounce, or look for
- * the memory of this domain at the address of a foreign frame, to keep the
- * caches for a device that is not coherent: that is done at the addresses of
- * this domain, those of gntdev's own device.
+ * The device is told the machine frames. The DMA API might bounce. To keep the
+ * caches for a device that is not coherent, it might look for memory of this
+ * domain at the address of a foreign frame, or have the hypervisor throw away
+ * what the granting domain has in them. They are kept at the addresses of this
+ * domain instead, those of gntdev's own device: there, the processor writes
+ * back whatever it invalidates.
  */
 static int map_machine_frames(struct gntdev_mapping *m,
 			      struct gntdev_attached *a, struct device *dev)

@@ -180,7 +180,7 @@ static struct iommu_domain *translation(struct device *dev)
  */
 static bool xlate_machine_addressed(struct device *dev)
 {
-	return direct_mapped() && !translation(dev) && dev != gntdev_device();
+	return direct_mapped() && !translation(dev);
 }
 
 /* Frames that share a page of the kernel have to be consecutive. */
