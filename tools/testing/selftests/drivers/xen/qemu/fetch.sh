@@ -214,13 +214,13 @@ fetch_kernel()
 	mv -- "$tree/vmlinux.new" "$tree/vmlinux"
 }
 
-# What a package depends on of the kernel: newer ones have the image and the
-# modules apart; headers have a common part and the programs of the build.
+# What a package depends on of the kernel: newer ones have the image, the modules
+# and their index apart; headers have a common part and the programs of the build.
 package_parts()
 {
 	apt-cache "${APT[@]}" show --no-all-versions "$1" |
 		sed -n 's/^Depends: //p' |
-		grep -oE 'linux-(binary|modules|headers|kbuild)-[^ ,]+' || true
+		grep -oE 'linux-(base|binary|modules|headers|kbuild)-[^ ,]+' || true
 }
 
 # From another release, the headers come with all that they depend on, which is
