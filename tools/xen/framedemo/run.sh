@@ -42,9 +42,9 @@ report_failure()
 
 build()
 {
-	# shellcheck disable=SC2034 # for suite.sh
-	KDIR=$("$RIG/rig.sh" headers)
-	rig_quietly "$OUT/build-module.log" build_one build_module
+	rig_quietly "$OUT/build-module.log" build_one \
+		make -C "$RIG_TOP" O="$RIG_O" KDIR="$("$RIG/rig.sh" headers)" \
+		W=1 "${ARCH_MAKE[@]}" modules
 	rig_quietly "$OUT/build-tools.log" build_one \
 		make -C "$DEMO_DIR" OUTPUT="$BUILD"
 }
