@@ -7,6 +7,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include <drm.h>
+
 #include "kselftest_harness.h"
 #include "gntdev-test.h"
 
@@ -219,6 +221,50 @@ TEST_F(large_pages, only_whole_pages_are_exported)
 		EXPECT_TRUE(released(self->fd, dmabuf));
 	}
 	EXPECT_EQ(fds, count_open_fds());
+}
+
+static int import_by_device(int drm, int dmabuf)
+{
+	struct drm_prime_handle prime = { .fd = dmabuf };
+	struct drm_gem_close gem = { 0 };
+
+	if (ioctl(drm, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime))
+		return -errno;
+	gem.handle = prime.handle;
+	return ioctl(drm, DRM_IOCTL_GEM_CLOSE, &gem) ? -errno : 0;
+}
+
+/*
+ * Dom0's devices see machine addresses. Frames of one page in another order are
+ * good for the processor, and not for a device.
+ */
+TEST_F(large_pages, device_needs_frames_in_a_row)
+{
+	uint32_t count = self->own.count;
+	int dmabuf, drm = drm_open("vgem");
+	uint32_t refs[count];
+	void *mem;
+
+	if (drm < 0)
+		SKIP(return, "no vgem device");
+	dmabuf = export_pages(self->fd, &self->own, 0);
+	ASSERT_GE(dmabuf, 0);
+	EXPECT_EQ(0, import_by_device(drm, dmabuf));
+	close(dmabuf);
+	for (uint32_t i = 0; i < count; i++)
+		refs[i] = self->own.refs[count - 1 - i];
+	ASSERT_EQ(0, gntdev_exp_from_refs(self->fd, 0, SELF, refs, count,
+					  &dmabuf));
+	EXPECT_EQ(-EOPNOTSUPP, import_by_device(drm, dmabuf));
+	pattern_fill(self->own.addr, 0, count, 6);
+	mem = map_dmabuf(dmabuf, count, PROT_READ);
+	ASSERT_NE(NULL, mem);
+	for (uint32_t i = 0; i < count; i++)
+		EXPECT_EQ(0, pattern_check(page_of(mem, i), count - 1 - i, 1, 6,
+					   NULL));
+	munmap(mem, bytes_of(count));
+	close(dmabuf);
+	close(drm);
 }
 
 /* The count of an import is that of the grants, not of the pages. */
