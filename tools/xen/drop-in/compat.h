@@ -145,4 +145,15 @@ static inline void compat_set_dma_ops(struct device *dev,
 #define set_dma_ops	compat_set_dma_ops
 #endif
 
+/*
+ * One more argument. Without this attribute, the encryption of memory is asked
+ * for, which no module can do; frames of other domains have none.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+#include <linux/dma-direct.h>
+
+#define dma_capable(dev, addr, size, is_ram) \
+	dma_capable(dev, addr, size, is_ram, DMA_ATTR_CC_SHARED)
+#endif
+
 #endif /* _XEN_GNTDEV_COMPAT_H */
