@@ -15,15 +15,20 @@
 #include "dumb.h"
 #include "grants.h"
 
+/* In newer kernels, cirrus is cirrus-qemu. */
 static bool drm_is(int fd, const char *driver)
 {
+	size_t len = strlen(driver);
 	char name[32] = "";
 	struct drm_version version = {
 		.name = name,
 		.name_len = sizeof(name) - 1,
 	};
 
-	return !ioctl(fd, DRM_IOCTL_VERSION, &version) && !strcmp(name, driver);
+	if (ioctl(fd, DRM_IOCTL_VERSION, &version) ||
+	    strncmp(name, driver, len))
+		return false;
+	return !name[len] || !strcmp(name + len, "-qemu");
 }
 
 static int drm_find(const char *driver)

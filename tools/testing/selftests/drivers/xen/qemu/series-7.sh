@@ -7,3 +7,5 @@
 
 SERIES_SUITES="trixie trixie-updates trixie-backports"
 SERIES_PACKAGES=(patchelf)
+# The driver of the emulated screen has another name there.
+ARCH_MODULES=("${ARCH_MODULES[@]/%cirrus/cirrus-qemu}")

@@ -67,7 +67,7 @@ boot_steps()
 	shift
 	echo '. /rig/dom0-lib.sh'
 	# Importers of dma-bufs: one that needs vmap(), one that does not.
-	echo 'modprobe -a cirrus vgem'
+	echo "modprobe -a ${ARCH_MODULES[*]} vgem"
 	echo 'gates_control'
 	for p in "$@"; do
 		echo "run_program $p $limit ./$p || exit"
