@@ -37,7 +37,9 @@ grants_left()
 
 [ -e /sys/kernel/tracing/kprobe_events ] ||
 	mount -t tracefs none /sys/kernel/tracing
-modprobe cirrus || echo "RIG-FAIL the module cirrus does not load"
+# shellcheck disable=SC2086 # a list of words
+modprobe -a $RIG_SCREEN_MODULES ||
+	echo "RIG-FAIL the screen's modules do not load"
 wait_until 30 test -c /dev/dri/card0 || echo "RIG-FAIL no /dev/dri/card0"
 
 gates_arm
