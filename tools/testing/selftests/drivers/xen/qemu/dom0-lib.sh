@@ -330,6 +330,15 @@ daemons_gone()
 	! pidof xenstored xenconsoled >/dev/null
 }
 
+gate_unload()
+{
+	if rmmod "$1"; then
+		gate_report ok "at the end" "$1 unloads"
+	else
+		gate_report "not ok" "at the end" "$1 unloads"
+	fi
+}
+
 # The end of a boot: without guests nothing at all may be mapped, and the
 # module goes when the last who used it has gone.
 gates_final()
@@ -344,11 +353,9 @@ gates_final()
 	gates_check "without a guest"
 	kill "$(pidof xenconsoled)" "$(pidof xenstored)"
 	wait_until 20 daemons_gone
-	if rmmod xen_gntdev; then
-		gate_report ok "at the end" "the module unloads"
-	else
-		gate_report "not ok" "at the end" "the module unloads"
-	fi
+	gate_unload xen_gntdev
+	[ ! -d /sys/module/xen_gntdev_selftest ] ||
+		gate_unload xen_gntdev_selftest
 	gate_kernel "at the end"
 }
 
