@@ -10,6 +10,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/file.h>
 #include <linux/iosys-map.h>
+#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -486,24 +487,31 @@ static bool all_released(struct gntdev_dmabuf_table *table, u32 fd, u64 seq)
 	return ret;
 }
 
-/* The state is looked at between two sleeps, because that takes a mutex. */
-static long wait_released(struct gntdev_dmabuf_table *table, u32 fd, u64 seq,
-			  long timeout)
+/*
+ * The state is looked at between two sleeps, because that takes a mutex. The
+ * time is that of the clock: ticks may be few and late.
+ */
+static int wait_released(struct gntdev_dmabuf_table *table, u32 fd, u64 seq,
+			 u32 timeout_ms)
 {
+	ktime_t end = ktime_add_ms(ktime_get(), timeout_ms);
 	unsigned int *wakeups = &table->wakeups;
 	unsigned int seen;
+	ktime_t left;
+	int ret;
 
 	do {
 		seen = READ_ONCE(*wakeups);
 		if (all_released(table, fd, seq))
 			return 0;
-		if (!timeout)
+		left = ktime_sub(end, ktime_get());
+		if (left <= 0)
 			return -ETIMEDOUT;
-		timeout = wait_event_interruptible_timeout(table->released,
-							   READ_ONCE(*wakeups) != seen,
-							   timeout);
-	} while (timeout >= 0);
-	return timeout;
+		ret = wait_event_interruptible_hrtimeout(table->released,
+							 READ_ONCE(*wakeups) != seen,
+							 left);
+	} while (!ret || ret == -ETIME);
+	return ret;
 }
 
 /**
@@ -529,6 +537,5 @@ long gntdev_ioctl_wait_released(struct gntdev_file *file, void __user *arg)
 	mutex_unlock(&table->lock);
 	if (!seq)
 		return -ENOENT;
-	return wait_released(table, op.fd, seq,
-			     msecs_to_jiffies(op.wait_to_ms));
+	return wait_released(table, op.fd, seq, op.wait_to_ms);
 }
