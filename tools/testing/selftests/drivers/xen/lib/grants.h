@@ -20,7 +20,7 @@ uint32_t whole_pages(uint32_t count);
 
 /**
  * struct dmabuf_pages - memory of this process that is a dma-buf as well
- * @memfd:	the memory, unless it is vgem's
+ * @memfd:	the memory, unless it is the exporter's
  * @dmabuf:	the dma-buf that udmabuf made of it
  * @count:	number of pages
  * @addr:	where they are mapped

@@ -18,17 +18,20 @@
 #include "mock-dmabuf.h"
 
 #define MAX_PAGES	64u
+#define MAX_SINGLE	16384u
 #define EXTRA_PAGES	3u
 #define PIECE		512u
 /* The local APIC of every x86 machine: no RAM. */
 #define MMIO_ADDRESS	0xfee00000ull
 #define NO_ADDRESS	BIT_ULL(45)
 
+/* All but those of MOCK_SINGLE are one block, with a few pages to spare. */
 struct mock_buffer {
 	enum mock_kind kind;
 	unsigned int count;
 	unsigned int order;
 	struct page *block;
+	struct page **pages;
 };
 
 /* Pages of a foreign buffer whose references are held. */
@@ -66,7 +69,7 @@ static void fill_table(const struct mock_buffer *buf, struct sg_table *sgt)
 	else if (buf->kind == MOCK_PIECES)
 		len = PIECE;
 	for_each_sgtable_sg(sgt, sg, i)
-		sg_set_page(sg, buf->block + i * len / PAGE_SIZE, len,
+		sg_set_page(sg, buf->pages[i * len / PAGE_SIZE], len,
 			    i * len % PAGE_SIZE);
 }
 
@@ -171,20 +174,61 @@ static void mock_unmap(struct dma_buf_attachment *attachment,
 static int mock_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
 	struct mock_buffer *buf = dmabuf->priv;
-	struct page *pages[MAX_PAGES];
+
+	return vm_map_pages(vma, buf->pages, buf->count);
+}
+
+static void free_buffer(struct mock_buffer *buf)
+{
 	unsigned int i;
 
-	for (i = 0; i < buf->count; i++)
-		pages[i] = buf->block + i;
-	return vm_map_pages(vma, pages, buf->count);
+	if (buf->block)
+		__free_pages(buf->block, buf->order);
+	for (i = 0; !buf->block && buf->pages && i < buf->count; i++)
+		if (buf->pages[i])
+			__free_page(buf->pages[i]);
+	kvfree(buf->pages);
+	kfree(buf);
+}
+
+static int fill_single(struct mock_buffer *buf)
+{
+	unsigned int i;
+
+	for (i = 0; i < buf->count; i++) {
+		buf->pages[i] = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		if (!buf->pages[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int fill_block(struct mock_buffer *buf)
+{
+	unsigned int i;
+
+	buf->order = get_order((buf->count + EXTRA_PAGES) * PAGE_SIZE);
+	buf->block = alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_COMP,
+				 buf->order);
+	if (!buf->block)
+		return -ENOMEM;
+	for (i = 0; i < buf->count + EXTRA_PAGES; i++)
+		buf->pages[i] = buf->block + i;
+	return 0;
+}
+
+static int fill_buffer(struct mock_buffer *buf)
+{
+	buf->pages = kvcalloc(buf->count + EXTRA_PAGES, sizeof(*buf->pages),
+			      GFP_KERNEL);
+	if (!buf->pages)
+		return -ENOMEM;
+	return buf->kind == MOCK_SINGLE ? fill_single(buf) : fill_block(buf);
 }
 
 static void mock_release(struct dma_buf *dmabuf)
 {
-	struct mock_buffer *buf = dmabuf->priv;
-
-	__free_pages(buf->block, buf->order);
-	kfree(buf);
+	free_buffer(dmabuf->priv);
 	atomic_dec(&buffers);
 }
 
@@ -208,8 +252,10 @@ static int export_buffer(struct mock_buffer *buf)
 	info.flags = O_RDWR;
 	info.priv = buf;
 	dmabuf = dma_buf_export(&info);
-	if (IS_ERR(dmabuf))
+	if (IS_ERR(dmabuf)) {
+		free_buffer(buf);
 		return PTR_ERR(dmabuf);
+	}
 	atomic_inc(&buffers);
 	fd = dma_buf_fd(dmabuf, O_CLOEXEC);
 	if (fd < 0)
@@ -221,23 +267,23 @@ static int mock_create(const struct mock_create __user *arg)
 {
 	struct mock_create create;
 	struct mock_buffer *buf;
+	unsigned int max;
+	int ret;
 
 	if (copy_from_user(&create, arg, sizeof(create)))
 		return -EFAULT;
-	if (create.kind >= MOCK_KINDS || !create.pages ||
-	    create.pages > MAX_PAGES)
+	max = create.kind == MOCK_SINGLE ? MAX_SINGLE : MAX_PAGES;
+	if (create.kind >= MOCK_KINDS || !create.pages || create.pages > max)
 		return -EINVAL;
 	buf = kzalloc(sizeof(*buf), GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
 	buf->kind = create.kind;
 	buf->count = create.pages;
-	buf->order = get_order((create.pages + EXTRA_PAGES) * PAGE_SIZE);
-	buf->block = alloc_pages(GFP_KERNEL | __GFP_ZERO | __GFP_COMP,
-				 buf->order);
-	if (!buf->block) {
-		kfree(buf);
-		return -ENOMEM;
+	ret = fill_buffer(buf);
+	if (ret) {
+		free_buffer(buf);
+		return ret;
 	}
 	return export_buffer(buf);
 }

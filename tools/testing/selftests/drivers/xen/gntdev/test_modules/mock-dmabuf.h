@@ -22,6 +22,8 @@
  * @MOCK_MMIO: DMA addresses of a device
  * @MOCK_NOWHERE: DMA addresses where nothing is
  * @MOCK_NO_MAP: cannot be mapped at all (EIO)
+ * @MOCK_SINGLE: as MOCK_PLAIN, but of any size, and no two pages are consecutive
+ *	by intent
  * @MOCK_KINDS: how many there are
  */
 enum mock_kind {
@@ -36,13 +38,14 @@ enum mock_kind {
 	MOCK_MMIO,
 	MOCK_NOWHERE,
 	MOCK_NO_MAP,
+	MOCK_SINGLE,
 	MOCK_KINDS,
 };
 
 /**
  * struct mock_create - make a buffer; the command returns its descriptor
  * @kind: enum mock_kind
- * @pages: its size, up to 64
+ * @pages: its size, up to 64; up to 16384 for MOCK_SINGLE
  */
 struct mock_create {
 	__u32 kind;
