@@ -52,7 +52,8 @@ arch_kernel()
 # none, so it runs in the temporary folder.
 arch_qemu()
 {
-	exec qemu-system-x86_64 "$@" -serial chardev:ctl -kernel xen \
+	exec qemu-system-x86_64 "$@" -serial chardev:ctl \
+		-device edu,dma_mask=0xffffffffffffffff -kernel xen \
 		-initrd "vmlinux console=hvc0 quiet panic=-1 $BOOT_DOM0_ARGS,initrd" \
 		-append "console=com1 com1=115200,8n1 $(boot_xen_args)"
 }
