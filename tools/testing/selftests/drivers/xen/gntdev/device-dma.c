@@ -95,7 +95,8 @@ FIXTURE_SETUP(device)
 	ASSERT_GE(self->edu_local, 0);
 	self->fd = gntdev_open();
 	ASSERT_GE(self->fd, 0);
-	ASSERT_EQ(0, dmabuf_pages_alloc(&self->local, PAGES));
+	/* One page: of more, the DMA API may give the device a copy. */
+	ASSERT_EQ(0, dmabuf_pages_alloc(&self->local, 1));
 	ASSERT_EQ(0, ioctl(self->edu_local, EDU_IOC_ATTACH,
 			   self->local.dmabuf));
 	ASSERT_EQ(0, grant(self, variant->guest));
@@ -146,11 +147,11 @@ static int granter_differs(FIXTURE_DATA(device) *self, uint64_t seed,
 				  NULL);
 }
 
-static int copy_page(int from, int to, uint32_t page)
+static int copy_page(int from, uint32_t from_page, int to, uint32_t to_page)
 {
 	for (size_t i = 0; i < GRANT_PAGE_SIZE; i += EDU_CHUNK)
-		if (ioctl(from, EDU_IOC_READ, bytes_of(page) + i) ||
-		    ioctl(to, EDU_IOC_WRITE, bytes_of(page) + i))
+		if (ioctl(from, EDU_IOC_READ, bytes_of(from_page) + i) ||
+		    ioctl(to, EDU_IOC_WRITE, bytes_of(to_page) + i))
 			return -errno;
 	return 0;
 }
@@ -160,11 +161,9 @@ static void device_reads(struct __test_metadata *_metadata,
 			 FIXTURE_DATA(device) *self, uint32_t page,
 			 uint64_t seed)
 {
-	void *copy = page_of(self->local.addr, page);
-
 	ASSERT_EQ(0, granter_fills(self, seed));
-	ASSERT_EQ(0, copy_page(self->edu, self->edu_local, page));
-	EXPECT_EQ(0, pattern_check(copy, page, 1, seed, NULL));
+	ASSERT_EQ(0, copy_page(self->edu, page, self->edu_local, 0));
+	EXPECT_EQ(0, pattern_check(self->local.addr, page, 1, seed, NULL));
 }
 
 /* What it writes is there while the buffer is still mapped. */
@@ -174,9 +173,9 @@ static void device_writes(struct __test_metadata *_metadata,
 {
 	uint32_t other = page ? page - 1 : page + 1;
 
-	pattern_fill(self->local.addr, 0, PAGES, seed);
+	pattern_fill(self->local.addr, page, 1, seed);
 	ASSERT_EQ(0, granter_fills(self, ~seed));
-	ASSERT_EQ(0, copy_page(self->edu_local, self->edu, page));
+	ASSERT_EQ(0, copy_page(self->edu_local, 0, self->edu, page));
 	EXPECT_EQ(0, granter_differs(self, seed, page));
 	EXPECT_EQ(0, granter_differs(self, ~seed, other));
 }
