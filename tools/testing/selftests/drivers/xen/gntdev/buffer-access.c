@@ -398,7 +398,8 @@ TEST(fragmented_pages)
 	dmabuf = export_some(self, PAGES, 0);
 	ASSERT_GE(dmabuf, 0);
 	vmaps = hooked_gntdev_vmaps();
-	check_kernel(_metadata, self, dmabuf, PAGES, true);
+	/* Some may still be neighbours. */
+	check_kernel(_metadata, self, dmabuf, PAGES, false);
 	EXPECT_EQ(vmaps + 1, hooked_gntdev_vmaps());
 	for (size_t i = 1; i < SINGLES; i += 2)
 		close(single[i]);
