@@ -208,6 +208,8 @@ struct gntdev_vma {
  * @machine_addressed: a device is to be told machine addresses, without the
  *	DMA API; may be NULL
  * @machine_addr: the address at which such a device finds a page
+ * @reachable: another device can address a page; asked before the DMA API, which
+ *	would bounce, and warn if not even that helped; NULL where it does not warn
  * @bus_addr_ok: another device reaches the granted frames of a page themselves
  *	at that address
  * @may_grant: a page is ordinary memory that belongs to this domain
@@ -226,6 +228,7 @@ struct gntdev_mode {
 	void (*vunmap)(struct gntdev_mapping *mapping);
 	bool (*machine_addressed)(struct device *dev);
 	dma_addr_t (*machine_addr)(struct device *dev, struct page *page);
+	bool (*reachable)(struct device *dev, struct page *page);
 	bool (*bus_addr_ok)(struct device *dev, struct page *page,
 			    dma_addr_t addr);
 	bool (*may_grant)(unsigned long pfn);

@@ -88,11 +88,24 @@ static int alloc_table(struct gntdev_mapping *m, struct device *dev,
 						 max, GFP_KERNEL);
 }
 
+static bool all_reachable(struct gntdev_mapping *m, struct device *dev)
+{
+	const struct gntdev_mode *mode = gntdev_mode();
+	unsigned int i;
+
+	for (i = 0; mode->reachable && i < gntdev_nr_pages(m->refs); i++)
+		if (!mode->reachable(dev, m->pages[i]))
+			return false;
+	return true;
+}
+
 static int map_by_dma_api(struct gntdev_mapping *m, struct gntdev_attached *a,
 			  struct device *dev, struct sg_table *sgt)
 {
 	int ret;
 
+	if (!all_reachable(m, dev))
+		return -EOPNOTSUPP;
 	ret = dma_map_sgtable(dev, sgt, a->dir, MAP_ATTRS);
 	if (ret)
 		return ret;

@@ -196,6 +196,14 @@ static dma_addr_t xlate_machine_addr(struct device *dev, struct page *page)
 	return phys_to_dma(dev, (phys_addr_t)bfn << XEN_PAGE_SHIFT);
 }
 
+/* Asks nothing of a device for which addresses are translated. */
+static bool xlate_reachable(struct device *dev, struct page *page)
+{
+	return get_dma_ops(dev) || translation(dev) ||
+	       dma_capable(dev, phys_to_dma(dev, page_to_phys(page)),
+			   PAGE_SIZE, true);
+}
+
 /*
  * The device must see the granted frame, not a page bounced for it: neither
  * an IOMMU's translation nor the address itself may lead elsewhere.
@@ -246,6 +254,7 @@ const struct gntdev_mode gntdev_xlate_mode = {
 	.vunmap = xlate_vunmap,
 	.machine_addressed = xlate_machine_addressed,
 	.machine_addr = xlate_machine_addr,
+	.reachable = xlate_reachable,
 	.bus_addr_ok = xlate_bus_addr_ok,
 	.may_grant = xlate_may_grant,
 };
