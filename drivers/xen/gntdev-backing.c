@@ -123,7 +123,10 @@ static int take_part_page(struct gntdev_mapping *m)
 	return ret == count ? 0 : -ENOMEM;
 }
 
-/* The page goes back only with all its frames; the last ones are missing. */
+/*
+ * The page goes back only with all its frames. They come from the last missing
+ * one on, so that it is always the first ones that are missing.
+ */
 static int give_part_page(struct gntdev_mapping *m)
 {
 	xen_pfn_t frames[XEN_PFN_PER_PAGE];
