@@ -14,11 +14,13 @@ struct gntdev_mapping;
 
 void gntdev_selftest_scatter(struct gntdev_mapping *mapping);
 void gntdev_selftest_count_vmap(void);
+void gntdev_selftest_fault(void);
 #else
 #define GNTDEV_NAME	"gntdev"
 
 static inline void gntdev_selftest_scatter(struct gntdev_mapping *mapping) {}
 static inline void gntdev_selftest_count_vmap(void) {}
+static inline void gntdev_selftest_fault(void) {}
 #endif
 
 #endif /* _XEN_GNTDEV_SELFTEST_H */

@@ -124,6 +124,7 @@ static long gntdev_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 
 	if (!entry || entry->cmd != cmd)
 		return -ENOTTY;
+	gntdev_selftest_fault();
 	return entry->handler(filp->private_data, (void __user *)arg);
 }
 

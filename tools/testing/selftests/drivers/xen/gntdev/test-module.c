@@ -12,8 +12,6 @@
 #include "gntdev-test.h"
 #include "test-module.h"
 
-#define PARAMETERS "/sys/module/xen_gntdev_selftest/parameters/"
-
 int test_module_load(const char *name)
 {
 	char path[PATH_MAX] = "", file[PATH_MAX + 64];
@@ -35,7 +33,7 @@ int hooked_gntdev_use(bool scatter)
 	int ret = test_module_load(HOOKED_MODULE);
 
 	if (!ret)
-		ret = write_text(PARAMETERS "scatter", scatter ? "Y" : "N");
+		ret = write_text(HOOKED_PARAMETERS "scatter", scatter ? "Y" : "N");
 	if (!ret && setenv(GNTDEV_NODE_VARIABLE, HOOKED_NODE, 1))
 		ret = -errno;
 	return ret;
@@ -45,5 +43,5 @@ unsigned long hooked_gntdev_vmaps(void)
 {
 	unsigned long count;
 
-	return read_number(PARAMETERS "vmaps", &count) ? 0 : count;
+	return read_number(HOOKED_PARAMETERS "vmaps", &count) ? 0 : count;
 }

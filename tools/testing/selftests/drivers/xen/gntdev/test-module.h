@@ -18,6 +18,7 @@ int test_module_load(const char *name);
 /* The driver with hooks for tests. */
 #define HOOKED_MODULE	"xen-gntdev-selftest"
 #define HOOKED_NODE	"/dev/xen/gntdev-selftest"
+#define HOOKED_PARAMETERS "/sys/module/xen_gntdev_selftest/parameters/"
 
 /**
  * hooked_gntdev_use() - have gntdev_open() open the driver with hooks

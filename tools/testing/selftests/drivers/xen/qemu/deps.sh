@@ -14,6 +14,7 @@ PACKAGES=(
 	build-essential bc cpio kmod xz-utils zstd pahole python3 perl pkgconf
 	libdrm-dev libpng-dev libxen-dev
 	codespell shellcheck sparse
+	bison flex libelf-dev unifdef
 	"${ARCH_PACKAGES[@]}" "${SERIES_PACKAGES[@]}" "$@"
 )
 

@@ -297,21 +297,42 @@ fetch_source()
 	rm -rf -- "$RIG_CACHE/source-$RIG_SOURCE_SERIES.deb"
 }
 
+# All of the kernel source, for a kernel of our own.
+fetch_tree()
+{
+	local top=linux-source-$RIG_SOURCE_SERIES deb=$RIG_TREE.deb
+
+	[ ! -d "$RIG_TREE" ] || return 0
+	unpack "${deb##*/}" "$top"
+	rig_say "unpacking $top"
+	rm -rf -- "$RIG_TREE.new"
+	mkdir -p "$RIG_TREE.new"
+	tar -xJf "$deb/usr/src/$top.tar.xz" -C "$RIG_TREE.new" \
+		--strip-components=1 --no-same-owner "${REPLACED[@]}"
+	rm -rf -- "$deb"
+	mv -- "$RIG_TREE.new" "$RIG_TREE"
+}
+
 # Two rigs on one machine share the cache.
 mkdir -p "$RIG_CACHE"
 exec 9>"$RIG_CACHE/fetch.lock"
 flock 9
 
-apt_setup "$SERIES_SUITES"
-# A kernel whose headers were not fetched in time is of no use.
-abi=$(cat "$RIG_ABI_FILE" 2>/dev/null) || abi=
-if [ -z "$abi" ] || [ ! -d "$RIG_CACHE/kernel-$abi" ] ||
-   [ ! -d "$RIG_CACHE/headers-$abi" ]; then
-	abi=$(choose_abi)
-	echo "$abi" >"$RIG_ABI_FILE"
+PARTS='xen kernel headers source'
+if [ -e "$RIG_CONFIG" ]; then
+	PARTS='xen tree source'
+else
+	apt_setup "$SERIES_SUITES"
+	# A kernel whose headers were not fetched in time is of no use.
+	abi=$(cat "$RIG_ABI_FILE" 2>/dev/null) || abi=
+	if [ -z "$abi" ] || [ ! -d "$RIG_CACHE/kernel-$abi" ] ||
+	   [ ! -d "$RIG_CACHE/headers-$abi" ]; then
+		abi=$(choose_abi)
+		echo "$abi" >"$RIG_ABI_FILE"
+	fi
 fi
 
-for what in "${@:-xen kernel headers source}"; do
+for what in "${@:-$PARTS}"; do
 	for one in $what; do
 		case $one in
 		kernel | headers) apt_setup "$SERIES_SUITES" ;;
@@ -322,6 +343,7 @@ for what in "${@:-xen kernel headers source}"; do
 		kernel) fetch_kernel "$abi" ;;
 		headers) fetch_headers "$abi" ;;
 		source) fetch_source ;;
+		tree) fetch_tree ;;
 		*) rig_die "unknown part '$one'" ;;
 		esac
 	done

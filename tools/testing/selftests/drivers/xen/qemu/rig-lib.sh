@@ -52,6 +52,9 @@ fi
 
 RIG_XEN=$RIG_CACHE/xen-$RIG_XEN_VERSION$ARCH_SUFFIX
 RIG_ABI_FILE=$RIG_CACHE/abi-$RIG_SERIES-$RIG_FLAVOUR
+# A flavour that has a configuration is built from source (kernel.sh).
+RIG_CONFIG=$RIG_DIR/configs/$RIG_FLAVOUR.config
+RIG_TREE=$RIG_CACHE/tree-$RIG_SOURCE_SERIES
 
 rig_elapsed()
 {

@@ -1,0 +1,98 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Build a kernel that no package has, with the driver's files in its tree: that
+# of RIG_FLAVOUR, from the archive's source and configs/$RIG_FLAVOUR.config. It
+# ends in the cache where stock kernels are, too, under the name that it gives
+# itself. What is there already is built again only as far as sources or
+# configuration changed.
+
+# shellcheck source=rig-lib.sh
+. "$(dirname -- "${BASH_SOURCE[0]}")/rig-lib.sh"
+
+COMMON=${RIG_FLAVOUR%%-*}
+OUT=$RIG_CACHE/out-$RIG_SERIES-$RIG_FLAVOUR
+LOG=$RIG_CACHE/log/kernel-$RIG_FLAVOUR.log
+WANTED=$OUT/wanted.config
+
+kernel_make()
+{
+	make -C "$RIG_TREE" O="$OUT" "${ARCH_MAKE[@]}" "$@"
+}
+
+# Options that are wanted and not there: the dependencies of one changed.
+config_missing()
+{
+	local line
+
+	while read -r line; do
+		case $line in
+		CONFIG_*=n) ! grep -q "^${line%n}" "$OUT/.config" || echo "$line" ;;
+		CONFIG_*) grep -qxF -- "$line" "$OUT/.config" || echo "$line" ;;
+		esac
+	done <"$WANTED"
+}
+
+# The common options, then those of this kernel. A tree of another version may
+# have other options, but nothing else to go by.
+configure()
+{
+	local missing
+
+	cat -- "$RIG_DIR/configs/$COMMON.config" "$RIG_CONFIG" \
+		>"$WANTED.new"
+	echo "CONFIG_LOCALVERSION=\"-$RIG_FLAVOUR\"" >>"$WANTED.new"
+	if [ -e "$OUT/.config" ] && cmp -s "$WANTED" "$WANTED.new"; then
+		rm -- "$WANTED.new"
+		return
+	fi
+	mv -- "$WANTED.new" "$WANTED"
+	rm -f -- "$OUT/.config"
+	rig_quietly "$LOG" kernel_make KCONFIG_ALLCONFIG="$WANTED" allnoconfig
+	missing=$(config_missing)
+	[ -z "$missing" ] || rig_die "this kernel cannot have: $missing"
+}
+
+# What Xen is given to boot.
+boot_image()
+{
+	case $RIG_ARCH in
+	amd64) strip -g -o "$1" "$OUT/vmlinux" ;;
+	arm64) cp -- "$OUT/arch/arm64/boot/Image" "$1" ;;
+	esac
+}
+
+# The image appears last: whoever finds it finds its modules.
+install_kernel()
+{
+	local abi=$1 tree=$RIG_CACHE/kernel-$1
+
+	[ ! -e "$tree/vmlinux" ] || [ "$OUT/vmlinux" -nt "$tree/vmlinux" ] ||
+		[ "$OUT/modules.order" -nt "$tree/vmlinux" ] || return 0
+	rm -rf -- "$tree.new"
+	mkdir -p "$tree.new/boot"
+	kernel_make INSTALL_MOD_PATH="$tree.new" INSTALL_MOD_STRIP=1 \
+		modules_install
+	cp -- "$OUT/.config" "$tree.new/boot/config-$abi"
+	boot_image "$tree.new/vmlinux"
+	rm -rf -- "$tree"
+	mv -- "$tree.new" "$tree"
+}
+
+[ -e "$RIG_CONFIG" ] || rig_die "no configuration for '$RIG_FLAVOUR'"
+mkdir -p "$OUT"
+exec 9>"$RIG_CACHE/kernel.lock"
+flock 9
+"$RIG_TOP/tools/xen/in-tree/apply.sh" "$RIG_TREE"
+configure
+ABI=$(kernel_make -s kernelrelease)
+rig_say "building the kernel $ABI (log: $LOG)"
+case $RIG_ARCH in
+amd64) IMAGES=(vmlinux) ;;
+arm64) IMAGES=(vmlinux Image) ;;
+esac
+rig_quietly "$LOG" kernel_make -j "$(nproc)" "${IMAGES[@]}" modules
+rig_quietly "$LOG" install_kernel "$ABI"
+mkdir -p "$RIG_CACHE/headers-$ABI"
+ln -sfn -- "$OUT" "$RIG_CACHE/headers-$ABI/build"
+echo "$ABI" >"$RIG_ABI_FILE"
