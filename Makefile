@@ -28,7 +28,8 @@ endif
 KDIR	?= $(shell $(RIG) headers)
 W	?= 1
 
-.PHONY: all modules selftest-module test test-all run docs install clean help FORCE
+.PHONY: all modules selftest-module test test-all test-debug run docs install \
+	clean help FORCE
 
 all: modules
 
@@ -52,6 +53,9 @@ selftest-module:
 
 test:
 	@$(SELF)/qemu/test.sh
+
+test-debug:
+	@$(SELF)/qemu/test.sh debug
 
 test-all:
 	@$(SELF)/qemu/test.sh all
@@ -80,6 +84,8 @@ help:
 	@echo 'make selftest-module  build a second one, with hooks for tests'
 	@echo 'make test       static checks and tests on real Xen in QEMU: PV and'
 	@echo '                PVH dom0, ARM64, with guests'
+	@echo 'make test-debug the same with kernels that check themselves, which it'
+	@echo '                builds: lockdep, kmemleak, KASAN and others'
 	@echo 'make test-all   the same on all machines, modes and kernels'
 	@echo 'make run        show frames of a guest without a copy, and back'
 	@echo 'make docs       check and build the documentation'

@@ -22,6 +22,7 @@ BOOT_INIT_LIMIT=240	# seconds to dom0's init
 BOOT_DOMU_LIMIT=240
 BOOT_GNTALLOC_LIMIT=32768
 BOOT_DOM0_ARGS=
+BOOT_DOMU_ARGS=
 BOOT_XEN_ARGS=
 BOOT_GNTDEV_PARAMS=
 BOOT_DISPLAY=0		# with a screen (cirrus) and a monitor socket
@@ -80,7 +81,7 @@ boot_domu_config()
 	vcpus = 1
 	kernel = "/rig/vmlinux"
 	ramdisk = "/rig/domu.img"
-	extra = "console=hvc0 loglevel=5 panic=-1"
+	extra = "console=hvc0 loglevel=5 panic=-1$BOOT_DOMU_ARGS"
 	max_grant_frames = 128
 	on_poweroff = "destroy"
 	on_reboot = "destroy"

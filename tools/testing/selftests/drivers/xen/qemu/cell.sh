@@ -30,6 +30,8 @@ RIG_FLAVOUR=
 CELL_SLOWNESS=1
 # Whether to run the frame path; empty: where there are a screen and a guest.
 CELL_FRAMES=
+# Whether to show that the checkers of the kernel find what they are for.
+CELL_CONTROLS=0
 # shellcheck source=cells/pv-6.12.sh
 . "$CELL"
 export RIG_SERIES RIG_ARCH RIG_FLAVOUR
@@ -49,6 +51,29 @@ cell_has_frames()
 {
 	[ $# -eq 0 ] && [ "${CELL_FRAMES:-$BOOT_DISPLAY}" -eq 1 ] &&
 		[ "$BOOT_DOMU" -gt 0 ]
+}
+
+cell_has_controls()
+{
+	[ "$CELL_CONTROLS" -eq 1 ] && { [ $# -eq 0 ] || [ "$1" = checkers ]; }
+}
+
+# Named alone, they need no other boot.
+cell_only_controls()
+{
+	[ "$*" = checkers ]
+}
+
+cell_tests()
+{
+	boot_tests "$NAME" $(($(test_limit) * CELL_SLOWNESS))
+	cp -- "$BOOT_LOG/results" "$CELLS/$NAME.results"
+}
+
+cell_controls()
+{
+	boot_controls "$NAME-checkers" $(($(test_limit) * CELL_SLOWNESS))
+	cat -- "$BOOT_LOG/results" >>"$CELLS/$NAME.results"
 }
 
 # A boot of its own, with one thing to count: whether all went well.
@@ -75,6 +100,7 @@ mkdir -p "$RIG_O"
 "$RIG_DIR/deps.sh"
 "$RIG_DIR/fetch.sh"
 [ "$UNTIL" != --fetch ] || exit 0
+[ ! -e "$RIG_CONFIG" ] || "$RIG_DIR/kernel.sh"
 ABI=$(cat -- "$RIG_ABI_FILE")
 KDIR=$RIG_CACHE/headers-$ABI/build
 SRC=$RIG_CACHE/source-$RIG_SOURCE_SERIES
@@ -87,8 +113,9 @@ suite_prepare
 cell_options
 [ $# -eq 0 ] || PROGRAMS=("$@")
 BOOT_LIMIT=$((BOOT_LIMIT * CELL_SLOWNESS))
-boot_tests "$NAME" $(($(test_limit) * CELL_SLOWNESS))
-cp -- "$BOOT_LOG/results" "$CELLS/$NAME.results"
+rm -f -- "$CELLS/$NAME.results"
+cell_only_controls "$@" || cell_tests
 ! cell_has_frames "$@" || cell_frames
+! cell_has_controls "$@" || cell_controls
 echo "$PASSED $FAILED $SKIPPED $(($(date +%s) - START))" >"$CELLS/$NAME.sums"
 [ "$FAILED" -eq 0 ]

@@ -86,7 +86,8 @@ test_folder()
 	for p in "$@"; do
 		cp -- "$RIG_O/selftests/gntdev/$p" "$dir/"
 	done
-	cp -- "$RIG_O/selftests/gntdev/"{compat-32,lend-pages} "$dir/"
+	cp -- "$RIG_O/selftests/gntdev/"{compat-32,lend-pages,checkers,commit-fault} \
+		"$dir/"
 	find "$RIG_O/selftests/gntdev" "$RIG_O/module-selftest" -name '*.ko' \
 		-exec cp -t "$dir" {} +
 	echo "$dir"
@@ -128,6 +129,51 @@ boot_tests()
 	else
 		PASSED=$((PASSED + 1))
 		verdict="ok $BOOT_NAME: ended as it should"
+	fi
+	rig_say "$verdict"
+	echo "$verdict" >>"$BOOT_LOG/results"
+}
+
+control_steps()
+{
+	cat <<-EOT
+	. /rig/dom0-lib.sh
+	run_unchecked checkers $1 ./checkers
+	echo 1 >/proc/sys/kernel/panic_on_warn
+	(cd /rig/tests && ./commit-fault warn)
+	EOT
+}
+
+panicked_at_last()
+{
+	[ "$1" -eq 126 ] && grep -q 'panic_on_warn set' "$BOOT_LOG/console.log"
+}
+
+# boot_controls NAME LIMIT: in a boot without guests, each checker of the kernel
+# has something to find. The last one is that a warning ends the machine, which
+# it does not do before.
+boot_controls()
+{
+	local rc=0 verdict
+
+	BOOT_NAME=$1
+	BOOT_DOMU=0
+	BOOT_DOM0_ARGS=${BOOT_DOM0_ARGS/panic_on_warn=1/kasan_multi_shot}
+	PROGRAMS=(checkers)
+	control_steps "$2" >"$RIG_TMP/steps"
+	rig_say "booting Xen: $BOOT_NAME"
+	boot_prepare "$ABI" "$RIG_TMP/steps"
+	rm -f -- "$BOOT_LOG/sums"
+	boot_start && boot_finish 2>"$BOOT_LOG/end" || rc=$?
+	[ -e "$BOOT_LOG/sums" ] || count_report <"$BOOT_LOG/report.log"
+	add_sums "$BOOT_LOG/sums"
+	if panicked_at_last "$rc"; then
+		PASSED=$((PASSED + 1))
+		verdict="ok $BOOT_NAME: a warning ends the machine"
+	else
+		cat -- "$BOOT_LOG/end" >&2
+		FAILED=$((FAILED + 1))
+		verdict="not ok $BOOT_NAME: a warning ends the machine (logs: $BOOT_LOG)"
 	fi
 	rig_say "$verdict"
 	echo "$verdict" >>"$BOOT_LOG/results"

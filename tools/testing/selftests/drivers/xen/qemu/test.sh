@@ -3,8 +3,8 @@
 #
 # All checks and tests, counted. The last line is "N passed, N failed". Without
 # an argument these are the static checks and some cells of the matrix, with
-# "all" all of them, and with "ci" one more that changes each day. "static" and
-# "cells [NAME...]" do only that part.
+# "all" all of them, and with "ci" those with a debug kernel and one more that
+# changes each day. "static", "debug" and "cells [NAME...]" do only that part.
 
 # shellcheck source=rig-lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/rig-lib.sh"
@@ -17,6 +17,7 @@ LOGS=$RIG_O/test
 COMPLETE=0
 BUILD_PID=
 QUICK_CELLS=(pv-6.12 pvh-6.12 arm64-6.12)
+DEBUG_CELLS=(pv-debug arm64-kasan)
 
 # point NAME COMMAND...: a counted check; its output is shown when it fails.
 point()
@@ -120,13 +121,13 @@ cell_names()
 	(cd "$RIG_DIR/cells" && printf '%s\n' *.sh) | sed 's/\.sh$//'
 }
 
-# All but those of "make test", the one of today first.
+# All but those that have names here, the one of today first.
 other_cells()
 {
 	local others n
 
 	mapfile -t others < <(cell_names | grep -vxF -f \
-		<(printf '%s\n' "${QUICK_CELLS[@]}"))
+		<(printf '%s\n' "${QUICK_CELLS[@]}" "${DEBUG_CELLS[@]}"))
 	n=$(($(date +%s) / 86400 % ${#others[@]}))
 	printf '%s\n' "${others[@]:n}" "${others[@]:0:n}"
 }
@@ -202,10 +203,14 @@ CELLS=()
 case ${1:-} in
 '') CELLS=("${QUICK_CELLS[@]}") ;;
 static) ;;
-all) mapfile -t CELLS < <(printf '%s\n' "${QUICK_CELLS[@]}"; other_cells) ;;
+debug) CELLS=("${DEBUG_CELLS[@]}") ;;
+all)
+	mapfile -t CELLS < <(printf '%s\n' "${QUICK_CELLS[@]}" \
+		"${DEBUG_CELLS[@]}"; other_cells)
+	;;
 ci)
-	mapfile -t CELLS < <(printf '%s\n' "${QUICK_CELLS[@]}"
-		other_cells | head -n 1)
+	mapfile -t CELLS < <(printf '%s\n' "${QUICK_CELLS[@]}" \
+		"${DEBUG_CELLS[@]}"; other_cells | head -n 1)
 	rig_say "the cell of today: ${CELLS[-1]}"
 	;;
 cells)
@@ -216,7 +221,10 @@ cells)
 *) rig_die "unknown part '$1'" ;;
 esac
 rm -f -- "$LOGS/static.sums"
-[ "$PART" = cells ] || static_checks
+case $PART in
+cells | debug) ;;
+*) static_checks ;;
+esac
 [ ${#CELLS[@]} -eq 0 ] || cells "${CELLS[@]}"
 table "${CELLS[@]}"
 finish
