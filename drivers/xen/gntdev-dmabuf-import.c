@@ -93,63 +93,6 @@ static struct device_dma_parameters import_dma_parms = {
 	.segment_boundary_mask = ULONG_MAX,
 };
 
-/*
- * Only whole pages of ordinary memory of this domain may be granted. Part of a
- * page would show its rest; what another domain owns is not ours to give.
- */
-static int page_to_frames(unsigned long pfn, xen_pfn_t *frames)
-{
-	unsigned int i;
-
-	if (!gntdev_mode()->may_grant(pfn)) {
-		pr_debug_ratelimited("no memory of this domain at pfn %#lx\n",
-				     pfn);
-		return -EOPNOTSUPP;
-	}
-	for (i = 0; i < XEN_PFN_PER_PAGE; i++)
-		frames[i] = pfn_to_gfn(pfn * XEN_PFN_PER_PAGE + i);
-	return 0;
-}
-
-static int range_to_frames(dma_addr_t addr, unsigned int len,
-			   xen_pfn_t *frames)
-{
-	unsigned int i;
-	int ret = 0;
-
-	for (i = 0; !ret && i < len >> PAGE_SHIFT; i++)
-		ret = page_to_frames(PHYS_PFN(addr) + i,
-				     frames + i * XEN_PFN_PER_PAGE);
-	return ret;
-}
-
-/*
- * Turn a scatterlist, as mapped for our device, into exactly @count frames.
- * Only bus addresses are looked at: an exporter may hide its pages.
- */
-static int sgt_to_frames(struct sg_table *sgt, unsigned int count,
-			 xen_pfn_t *frames)
-{
-	unsigned int done = 0;
-	struct scatterlist *sg;
-	unsigned int i;
-	int ret;
-
-	for_each_sgtable_dma_sg(sgt, sg, i) {
-		dma_addr_t addr = sg_dma_address(sg);
-		unsigned int len = sg_dma_len(sg);
-
-		if (!len || !PAGE_ALIGNED(addr) || !PAGE_ALIGNED(len) ||
-		    len >> XEN_PAGE_SHIFT > count - done)
-			return -EINVAL;
-		ret = range_to_frames(addr, len, frames + done);
-		if (ret)
-			return ret;
-		done += len >> XEN_PAGE_SHIFT;
-	}
-	return done == count ? 0 : -EINVAL;
-}
-
 static int grant_some(struct gntdev_import *imp, const xen_pfn_t *frames,
 		      unsigned int count)
 {
@@ -176,7 +119,7 @@ static int grant_all(struct gntdev_import *imp, unsigned int count)
 	frames = kvmalloc_array(count, sizeof(*frames), GFP_KERNEL_ACCOUNT);
 	if (!frames)
 		return -ENOMEM;
-	ret = sgt_to_frames(imp->sgt, count, frames);
+	ret = gntdev_sgt_to_frames(imp->sgt, count, frames);
 	for (i = 0; !ret && i < count; i += REFS_PER_ALLOC) {
 		ret = grant_some(imp, frames + i,
 				 min(count - i, REFS_PER_ALLOC));
@@ -199,6 +142,25 @@ static void import_free(struct gntdev_import *imp)
 	module_put(THIS_MODULE);
 }
 
+/**
+ * gntdev_end_grants - end those grants that the other domain does not map
+ * @refs: the grants; those that are left are moved to its start
+ * @count: number of them
+ *
+ * Return: how many are left.
+ */
+unsigned int gntdev_end_grants(grant_ref_t *refs, unsigned int count)
+{
+	unsigned int i, left = 0;
+
+	for (i = 0; i < count; i++) {
+		if (!gnttab_try_end_foreign_access(refs[i]))
+			refs[left++] = refs[i];
+		cond_resched();
+	}
+	return left;
+}
+
 /*
  * While the other domain maps one frame, the exporter must keep the buffer, and
  * so the attachment stays.
@@ -208,15 +170,9 @@ static void import_end(struct work_struct *work)
 	struct gntdev_import *imp = container_of(to_delayed_work(work),
 						 struct gntdev_import,
 						 retry.work);
-	unsigned int i, left = 0;
 
-	for (i = 0; i < imp->left; i++) {
-		if (!gnttab_try_end_foreign_access(imp->refs[i]))
-			imp->refs[left++] = imp->refs[i];
-		cond_resched();
-	}
-	imp->left = left;
-	if (left)
+	imp->left = gntdev_end_grants(imp->refs, imp->left);
+	if (imp->left)
 		gntdev_retry_queue(&imp->retry);
 	else
 		import_free(imp);

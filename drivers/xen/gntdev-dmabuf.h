@@ -56,7 +56,12 @@ void gntdev_cookie_del(struct xarray *xa, struct gntdev_cookie *cookie);
 /* gntdev-dmabuf-export.c */
 extern const struct dma_buf_ops gntdev_export_ops;
 
+/* gntdev-dmabuf-frames.c */
+int gntdev_sgt_to_frames(struct sg_table *sgt, unsigned int count,
+			 xen_pfn_t *frames);
+
 /* gntdev-dmabuf-import.c */
+unsigned int gntdev_end_grants(grant_ref_t *refs, unsigned int count);
 int gntdev_import_init(void);
 void gntdev_import_exit(void);
 void gntdev_imports_release(struct gntdev_dmabuf_table *table);
