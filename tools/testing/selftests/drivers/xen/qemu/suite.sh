@@ -88,6 +88,8 @@ test_folder()
 	done
 	cp -- "$RIG_O/selftests/gntdev/"{compat-32,lend-pages,checkers,commit-fault} \
 		"$dir/"
+	[ "$RIG_ARCH" != amd64 ] ||
+		cp -- "$RIG_O/selftests/gntdev/hostile-guest" "$dir/"
 	find "$RIG_O/selftests/gntdev" "$RIG_O/module-selftest" -name '*.ko' \
 		-exec cp -t "$dir" {} +
 	echo "$dir"
