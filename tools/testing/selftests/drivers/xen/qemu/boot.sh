@@ -26,6 +26,7 @@ BOOT_DOMU_ARGS=
 BOOT_XEN_ARGS=
 BOOT_GNTDEV_PARAMS=
 BOOT_DISPLAY=0		# with a screen (cirrus) and a monitor socket
+BOOT_TEST_ENV=		# variables for the test programs, NAME=VALUE...
 BOOT_FILTER="cat"	# command that gets the report as it comes, or none
 BOOT_ADD=()		# files for dom0, SOURCE[:DESTINATION]
 BOOT_ADD_DOMU=()	# files for the domU
@@ -45,6 +46,7 @@ boot_env()
 	RIG_REPORT=$ARCH_REPORT
 	RIG_REPORT_MODULES='$ARCH_REPORT_MODULES'
 	RIG_SCREEN_MODULES='${ARCH_MODULES[*]}'
+	${BOOT_TEST_ENV:+export $BOOT_TEST_ENV}
 	EOT
 }
 
