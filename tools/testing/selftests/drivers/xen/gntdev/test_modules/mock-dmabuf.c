@@ -384,7 +384,10 @@ static int mock_access(struct mock_access __user *arg, bool device)
 	dmabuf = dma_buf_get(access.fd);
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
-	if (device)
+	/* What a peer granted read-only faults when the kernel writes to it. */
+	if (access.write && !(dmabuf->file->f_mode & FMODE_WRITE))
+		ret = -EACCES;
+	else if (device)
 		ret = with_mapping(dmabuf, &access, use_access);
 	else
 		ret = with_vmap(dmabuf, NULL, &access, use_access);
