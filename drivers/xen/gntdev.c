@@ -15,6 +15,7 @@
 #include <xen/xen.h>
 
 #include "gntdev-common.h"
+#include "gntdev-coverage.h"
 
 static unsigned int limit = 64 * 1024;
 module_param(limit, uint, 0644);
@@ -187,9 +188,12 @@ static int __init gntdev_init(void)
 
 	if (!xen_domain())
 		return -ENODEV;
-	ret = gntdev_map_init();
+	ret = gntdev_coverage_init();
 	if (ret)
 		return ret;
+	ret = gntdev_map_init();
+	if (ret)
+		goto exit_coverage;
 	ret = gntdev_dmabuf_init();
 	if (ret)
 		goto exit_map;
@@ -199,6 +203,8 @@ static int __init gntdev_init(void)
 	gntdev_dmabuf_exit();
 exit_map:
 	gntdev_map_exit();
+exit_coverage:
+	gntdev_coverage_exit();
 	return ret;
 }
 module_init(gntdev_init);
@@ -208,6 +214,7 @@ static void __exit gntdev_exit(void)
 	misc_deregister(&gntdev_miscdev);
 	gntdev_dmabuf_exit();
 	gntdev_map_exit();
+	gntdev_coverage_exit();
 }
 module_exit(gntdev_exit);
 
