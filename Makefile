@@ -17,6 +17,8 @@ SHADOW	:= $(O)/module
 KO	:= $(SHADOW)/drivers/xen/xen-gntdev.ko
 # The driver with hooks for tests, to be loaded beside the real one.
 HOOKED	:= SHADOW=$(O)/module-selftest CONFIG_XEN_GNTDEV_SELFTEST=y
+# The driver with what a fuzzer follows, to be loaded in place of the real one.
+TRACED	:= SHADOW=$(O)/module-coverage CONFIG_XEN_GNTDEV_COVERAGE=y
 
 # The kernel to build for: on a Xen host the running one when its headers are
 # installed, else the stock kernel that the rig boots, fetched on demand.
@@ -27,9 +29,11 @@ KDIR	?= $(RUNNING)
 endif
 KDIR	?= $(shell $(RIG) headers)
 W	?= 1
+# How long "make fuzz" makes programs.
+SECONDS	?= 180
 
-.PHONY: all modules selftest-module test test-all test-debug run docs install \
-	clean help FORCE
+.PHONY: all modules selftest-module coverage-module test test-all test-debug \
+	fuzz run docs install clean help FORCE
 
 all: modules
 
@@ -51,6 +55,9 @@ $(KO): FORCE
 selftest-module:
 	+@$(MAKE) $(HOOKED) modules
 
+coverage-module:
+	+@$(MAKE) $(TRACED) modules
+
 test:
 	@$(SELF)/qemu/test.sh
 
@@ -59,6 +66,9 @@ test-debug:
 
 test-all:
 	@$(SELF)/qemu/test.sh all
+
+fuzz:
+	@$(SELF)/qemu/fuzz.sh "$(SECONDS)" $(SEED)
 
 run:
 	@tools/xen/framedemo/run.sh
@@ -87,6 +97,8 @@ help:
 	@echo 'make test-debug the same with kernels that check themselves, which it'
 	@echo '                builds: lockdep, kmemleak, KASAN and others'
 	@echo 'make test-all   the same on all machines, modes and kernels'
+	@echo 'make fuzz SECONDS=n [SEED=s] [CELL=c]  run programs that nobody wrote, and'
+	@echo '                tell what of the driver they cover'
 	@echo 'make run        show frames of a guest without a copy, and back'
 	@echo 'make docs       check and build the documentation'
 	@echo 'make install    install the module for the kernel it was built for'

@@ -41,8 +41,10 @@ static_build()
 {
 	# Start from nothing, as kbuild does not repeat the warnings of an
 	# object that it does not build again.
-	rm -rf -- "$RIG_O/module" "$RIG_O/module-selftest"
-	static_silent 'warning:|WARNING:' build_module
+	rm -rf -- "$RIG_O/module" "$RIG_O/module-selftest" \
+		"$RIG_O/module-coverage"
+	static_silent 'warning:|WARNING:' build_module &&
+	static_silent 'warning:|WARNING:' build_traced_module
 }
 
 static_sparse_make()
@@ -56,7 +58,10 @@ static_sparse()
 		M="$RIG_O/module/drivers/xen" &&
 	static_silent 'warning:|error:|WARNING:' static_sparse_make \
 		M="$RIG_O/module-selftest/drivers/xen" \
-		CONFIG_XEN_GNTDEV_SELFTEST=y
+		CONFIG_XEN_GNTDEV_SELFTEST=y &&
+	static_silent 'warning:|error:|WARNING:' static_sparse_make \
+		M="$RIG_O/module-coverage/drivers/xen" \
+		CONFIG_XEN_GNTDEV_COVERAGE=y
 }
 
 static_checkpatch_files()

@@ -17,6 +17,13 @@ build_module()
 		modules selftest-module
 }
 
+# For the fuzzer only.
+build_traced_module()
+{
+	make -C "$RIG_TOP" O="$RIG_O" KDIR="$KDIR" W=1 "${ARCH_MAKE[@]}" \
+		coverage-module
+}
+
 # Some tests bring a kernel module of their own.
 build_programs()
 {

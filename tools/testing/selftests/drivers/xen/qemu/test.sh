@@ -226,5 +226,6 @@ cells | debug) ;;
 *) static_checks ;;
 esac
 [ ${#CELLS[@]} -eq 0 ] || cells "${CELLS[@]}"
+[ "$PART" != ci ] || point "fuzzer, 3 minutes" "$RIG_DIR/fuzz.sh" 180
 table "${CELLS[@]}"
 finish
