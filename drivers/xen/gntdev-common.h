@@ -14,6 +14,8 @@
  *                          and by each mmap() of either
  *   struct gntdev_vma      one mmap() of a mapping; shared by the VMAs that it
  *                          is split into
+ *   struct gntdev_buffer   an export or an import, as its handle names it; part
+ *                          of either, and gone with its last grant
  *
  * When the last reference to a mapping goes, its grants are unmapped: at once,
  * or later in the background while somebody else still holds references to its
@@ -302,16 +304,16 @@ void gntdev_vma_fini(struct gntdev_vma *gv);
 /* gntdev-copy.c */
 long gntdev_ioctl_copy(struct gntdev_file *file, void __user *arg);
 
-/* gntdev-dmabuf.c, gntdev-dmabuf-export.c, gntdev-dmabuf-import.c */
+/* gntdev-dmabuf.c, gntdev-dmabuf-cookies.c */
 #if IS_ENABLED(CONFIG_XEN_GNTDEV_DMABUF)
 int gntdev_dmabuf_init(void);
 void gntdev_dmabuf_exit(void);
 int gntdev_dmabufs_init(struct gntdev_file *file);
 void gntdev_dmabufs_release(struct gntdev_file *file);
-long gntdev_ioctl_export(struct gntdev_file *file, void __user *arg);
-long gntdev_ioctl_wait_released(struct gntdev_file *file, void __user *arg);
-long gntdev_ioctl_import(struct gntdev_file *file, void __user *arg);
-long gntdev_ioctl_import_release(struct gntdev_file *file, void __user *arg);
+long gntdev_ioctl_exp_from_refs(struct gntdev_file *file, void __user *arg);
+long gntdev_ioctl_exp_wait_released(struct gntdev_file *file, void __user *arg);
+long gntdev_ioctl_imp_to_refs(struct gntdev_file *file, void __user *arg);
+long gntdev_ioctl_imp_release(struct gntdev_file *file, void __user *arg);
 #else
 static inline int gntdev_dmabuf_init(void)
 {
@@ -328,10 +330,10 @@ static inline int gntdev_dmabufs_init(struct gntdev_file *file)
 static inline void gntdev_dmabufs_release(struct gntdev_file *file) {}
 
 /* Commands without a handler do not exist. */
-#define gntdev_ioctl_export		NULL
-#define gntdev_ioctl_wait_released	NULL
-#define gntdev_ioctl_import		NULL
-#define gntdev_ioctl_import_release	NULL
+#define gntdev_ioctl_exp_from_refs	NULL
+#define gntdev_ioctl_exp_wait_released	NULL
+#define gntdev_ioctl_imp_to_refs	NULL
+#define gntdev_ioctl_imp_release	NULL
 #endif
 
 #endif /* _XEN_GNTDEV_COMMON_H */

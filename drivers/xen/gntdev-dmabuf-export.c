@@ -8,9 +8,7 @@
 #include <linux/dma-direct.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
-#include <linux/file.h>
 #include <linux/iosys-map.h>
-#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -22,18 +20,14 @@
 
 /**
  * struct gntdev_export - an exported dma-buf
+ * @buffer: what it has in common with imports
  * @mapping: its memory
- * @table: where its cookie is; a reference is held
- * @cookie: its number; not in the table while @published is not set
- * @published: somebody may wait for it; protected by the lock of @table
  * @lock: protects @attachments and the making of a vmap
  * @attachments: those that are mapped for their device
  */
 struct gntdev_export {
+	struct gntdev_buffer buffer;
 	struct gntdev_mapping *mapping;
-	struct gntdev_dmabuf_table *table;
-	struct gntdev_cookie cookie;
-	bool published;
 	struct mutex lock;	/* of the attachments */
 	struct list_head attachments;
 };
@@ -290,22 +284,15 @@ static int export_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 static void export_free(struct gntdev_export *exp)
 {
 	mutex_destroy(&exp->lock);
-	gntdev_dmabufs_put(exp->table);
+	gntdev_buffer_fini(&exp->buffer);
 	kfree(exp);
 }
 
-/* The last grant is unmapped: nothing of the buffer is left but its number. */
 static void export_released(void *owner)
 {
 	struct gntdev_export *exp = owner;
-	struct gntdev_dmabuf_table *table = exp->table;
 
-	mutex_lock(&table->lock);
-	if (exp->published)
-		gntdev_cookie_del(&table->exports, &exp->cookie);
-	WRITE_ONCE(table->wakeups, table->wakeups + 1);
-	wake_up_all(&table->released);
-	mutex_unlock(&table->lock);
+	gntdev_buffer_over(&exp->buffer);
 	export_free(exp);
 }
 
@@ -313,6 +300,9 @@ static void export_release(struct dma_buf *dmabuf)
 {
 	struct gntdev_export *exp = dmabuf->priv;
 
+	mutex_lock(&exp->buffer.table->lock);
+	gntdev_buffer_release(&exp->buffer);
+	mutex_unlock(&exp->buffer.table->lock);
 	gntdev_mapping_put(exp->mapping);
 }
 
@@ -327,22 +317,9 @@ const struct dma_buf_ops gntdev_export_ops = {
 	.release = export_release,
 };
 
-/*
- * The command has no flag for it: grants that cannot be mapped for writing make
- * a read-only buffer.
- */
-static struct gntdev_mapping *map_refs(struct gntdev_refs *refs, u32 flags)
-{
-	struct gntdev_mapping *mapping;
-
-	mapping = gntdev_mapping_create(refs, false, flags);
-	if (PTR_ERR_OR_ZERO(mapping) == -EACCES)
-		mapping = gntdev_mapping_create(refs, true, flags);
-	return mapping;
-}
-
 static struct gntdev_export *export_alloc(struct gntdev_dmabuf_table *table,
-					  struct gntdev_refs *refs, u32 flags)
+					  struct gntdev_refs *refs,
+					  bool readonly, u32 dma_flags)
 {
 	struct gntdev_export *exp;
 
@@ -351,8 +328,11 @@ static struct gntdev_export *export_alloc(struct gntdev_dmabuf_table *table,
 		return ERR_PTR(-ENOMEM);
 	mutex_init(&exp->lock);
 	INIT_LIST_HEAD(&exp->attachments);
-	exp->table = gntdev_dmabufs_get(table);
-	exp->mapping = map_refs(refs, flags);
+	gntdev_buffer_init(&exp->buffer, table);
+	exp->buffer.readonly = readonly;
+	exp->buffer.domid = refs->domid;
+	exp->buffer.count = refs->count;
+	exp->mapping = gntdev_mapping_create(refs, readonly, dma_flags);
 	if (IS_ERR(exp->mapping)) {
 		int ret = PTR_ERR(exp->mapping);
 
@@ -364,14 +344,24 @@ static struct gntdev_export *export_alloc(struct gntdev_dmabuf_table *table,
 	return exp;
 }
 
-static struct dma_buf *export_create(struct gntdev_dmabuf_table *table,
-				     struct gntdev_refs *refs, u32 flags)
+/**
+ * gntdev_export_create - make a dma-buf of grants
+ * @table: of the open file
+ * @refs: the grants, all of one domain; the buffer takes its own reference
+ * @readonly: map them for reading only
+ * @dma_flags: 0, GNTDEV_DMA_FLAG_WC or GNTDEV_DMA_FLAG_COHERENT
+ *
+ * Return: the buffer, which nothing can find yet, or an ERR_PTR().
+ */
+struct dma_buf *gntdev_export_create(struct gntdev_dmabuf_table *table,
+				     struct gntdev_refs *refs, bool readonly,
+				     u32 dma_flags)
 {
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
 	struct gntdev_export *exp;
 	struct dma_buf *dmabuf;
 
-	exp = export_alloc(table, refs, flags);
+	exp = export_alloc(table, refs, readonly, dma_flags);
 	if (IS_ERR(exp))
 		return ERR_CAST(exp);
 	info.ops = &gntdev_export_ops;
@@ -385,23 +375,29 @@ static struct dma_buf *export_create(struct gntdev_dmabuf_table *table,
 	return dmabuf;
 }
 
-static int export_publish(struct gntdev_export *exp, int fd)
+/**
+ * gntdev_export_buffer - the part of an export that imports have, too
+ * @dmabuf: made by gntdev_export_create()
+ *
+ * Return: that part.
+ */
+struct gntdev_buffer *gntdev_export_buffer(struct dma_buf *dmabuf)
 {
-	struct gntdev_dmabuf_table *table = exp->table;
-	int ret;
+	struct gntdev_export *exp = dmabuf->priv;
 
-	mutex_lock(&table->lock);
-	ret = gntdev_cookie_add(table, &table->exports, &exp->cookie, fd);
-	exp->published = !ret;
-	mutex_unlock(&table->lock);
-	return ret;
+	return &exp->buffer;
 }
 
-/*
+/**
+ * gntdev_export_check_count - whether so many grants make a dma-buf
+ * @count: number of grants
+ *
  * Users of a dma-buf count in pages of the kernel. A page that is only shared
  * in part would pretend that all of it is.
+ *
+ * Return: 0, -EINVAL or -EOPNOTSUPP.
  */
-static int check_count(u32 count)
+int gntdev_export_check_count(u32 count)
 {
 	if (!gntdev_count_valid(count))
 		return -EINVAL;
@@ -413,8 +409,16 @@ static int check_count(u32 count)
 	return 0;
 }
 
-static struct gntdev_refs *refs_from_user(u32 __user *user, u32 count,
-					  domid_t domid)
+/**
+ * gntdev_export_refs - read references from user memory
+ * @user: the references
+ * @count: how many, valid
+ * @domid: the granting domain
+ *
+ * Return: the set, owned by the caller, or an ERR_PTR().
+ */
+struct gntdev_refs *gntdev_export_refs(u32 __user *user, u32 count,
+				       domid_t domid)
 {
 	struct gntdev_refs *refs;
 
@@ -428,127 +432,4 @@ static struct gntdev_refs *refs_from_user(u32 __user *user, u32 count,
 		return ERR_PTR(-EFAULT);
 	}
 	return refs;
-}
-
-/* Everything that can fail comes before the descriptor becomes visible. */
-static int export_install(struct dma_buf *dmabuf, u32 __user *user_fd)
-{
-	int fd, ret;
-
-	fd = get_unused_fd_flags(O_CLOEXEC);
-	if (fd < 0)
-		return fd;
-	ret = put_user(fd, user_fd);
-	if (!ret)
-		ret = export_publish(dmabuf->priv, fd);
-	if (ret) {
-		put_unused_fd(fd);
-		return ret;
-	}
-	fd_install(fd, dmabuf->file);
-	return 0;
-}
-
-/**
- * gntdev_ioctl_export - IOCTL_GNTDEV_DMABUF_EXP_FROM_REFS
- * @file: the open file
- * @arg: struct ioctl_gntdev_dmabuf_exp_from_refs
- *
- * Return: 0 or a negative errno.
- */
-long gntdev_ioctl_export(struct gntdev_file *file, void __user *arg)
-{
-	struct ioctl_gntdev_dmabuf_exp_from_refs __user *user = arg;
-	struct ioctl_gntdev_dmabuf_exp_from_refs op;
-	struct gntdev_refs *refs;
-	struct dma_buf *dmabuf;
-	int ret;
-
-	if (copy_from_user(&op, user, offsetof(typeof(op), refs)))
-		return -EFAULT;
-	if ((op.flags & ~(GNTDEV_DMA_FLAG_WC | GNTDEV_DMA_FLAG_COHERENT)) ||
-	    op.flags == (GNTDEV_DMA_FLAG_WC | GNTDEV_DMA_FLAG_COHERENT))
-		return -EINVAL;
-	ret = check_count(op.count);
-	if (!ret)
-		ret = gntdev_may_map(op.domid);
-	if (ret)
-		return ret;
-	refs = refs_from_user(user->refs, op.count, op.domid);
-	if (IS_ERR(refs))
-		return PTR_ERR(refs);
-	dmabuf = export_create(file->dmabufs, refs, op.flags);
-	gntdev_refs_put(refs);
-	if (IS_ERR(dmabuf))
-		return PTR_ERR(dmabuf);
-	ret = export_install(dmabuf, &user->fd);
-	if (ret)
-		dma_buf_put(dmabuf);
-	return ret;
-}
-
-/* Buffers exported later under the same number do not count. */
-static bool all_released(struct gntdev_dmabuf_table *table, u32 fd, u64 seq)
-{
-	struct gntdev_cookie *oldest;
-	bool ret;
-
-	mutex_lock(&table->lock);
-	oldest = xa_load(&table->exports, fd);
-	ret = !oldest || oldest->seq > seq;
-	mutex_unlock(&table->lock);
-	return ret;
-}
-
-/*
- * The state is looked at between two sleeps, because that takes a mutex. The
- * time is that of the clock: ticks may be few and late.
- */
-static int wait_released(struct gntdev_dmabuf_table *table, u32 fd, u64 seq,
-			 u32 timeout_ms)
-{
-	ktime_t end = ktime_add_ms(ktime_get(), timeout_ms);
-	unsigned int *wakeups = &table->wakeups;
-	unsigned int seen;
-	ktime_t left;
-	int ret;
-
-	do {
-		seen = READ_ONCE(*wakeups);
-		if (all_released(table, fd, seq))
-			return 0;
-		left = ktime_sub(end, ktime_get());
-		if (left <= 0)
-			return -ETIMEDOUT;
-		ret = wait_event_interruptible_hrtimeout(table->released,
-							 READ_ONCE(*wakeups) != seen,
-							 left);
-	} while (!ret || ret == -ETIME);
-	return ret;
-}
-
-/**
- * gntdev_ioctl_wait_released - IOCTL_GNTDEV_DMABUF_EXP_WAIT_RELEASED
- * @file: the open file
- * @arg: struct ioctl_gntdev_dmabuf_exp_wait_released
- *
- * Holds no reference to what it waits for. Any number may wait, and each can
- * be interrupted.
- *
- * Return: 0 or a negative errno.
- */
-long gntdev_ioctl_wait_released(struct gntdev_file *file, void __user *arg)
-{
-	struct gntdev_dmabuf_table *table = file->dmabufs;
-	struct ioctl_gntdev_dmabuf_exp_wait_released op;
-	u64 seq;
-
-	if (copy_from_user(&op, arg, sizeof(op)))
-		return -EFAULT;
-	mutex_lock(&table->lock);
-	seq = xa_load(&table->exports, op.fd) ? table->next_seq : 0;
-	mutex_unlock(&table->lock);
-	if (!seq)
-		return -ENOENT;
-	return wait_released(table, op.fd, seq, op.wait_to_ms);
 }

@@ -14,7 +14,6 @@
 #include <linux/module.h>
 #include <linux/platform_device.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 
 #include <xen/page.h>
 
@@ -24,30 +23,6 @@
 #define REFS_PER_ALLOC		1024U
 
 static struct platform_device *import_pdev;
-
-/**
- * struct gntdev_import - an imported dma-buf
- * @cookie: its number
- * @dmabuf: the buffer; a reference is held
- * @attach: attachment of the importing device
- * @sgt: where the pages are
- * @domid: who may map them
- * @left: number of @refs that are not ended yet
- * @refs: the grants
- * @retry: ends the grants that the other domain still maps
- *
- * Between import and release the table owns it, afterwards @retry.
- */
-struct gntdev_import {
-	struct gntdev_cookie cookie;
-	struct dma_buf *dmabuf;
-	struct dma_buf_attachment *attach;
-	struct sg_table *sgt;
-	domid_t domid;
-	unsigned int left;
-	grant_ref_t *refs;
-	struct gntdev_retry retry;
-};
 
 static dma_addr_t import_map_page(struct device *dev, struct page *page,
 				  unsigned long offset, size_t size,
@@ -104,7 +79,8 @@ static int grant_some(struct gntdev_import *imp, const xen_pfn_t *frames,
 		return -ENOSPC;
 	for (i = 0; i < count; i++) {
 		ref = gnttab_claim_grant_reference(&head);
-		gnttab_grant_foreign_access_ref(ref, imp->domid, frames[i], 0);
+		gnttab_grant_foreign_access_ref(ref, imp->buffer.domid,
+						frames[i], 0);
 		imp->refs[imp->left++] = ref;
 	}
 	return 0;
@@ -138,6 +114,7 @@ static void import_free(struct gntdev_import *imp)
 		dma_buf_detach(imp->dmabuf, imp->attach);
 	dma_buf_put(imp->dmabuf);
 	kvfree(imp->refs);
+	gntdev_buffer_fini(&imp->buffer);
 	kfree(imp);
 	module_put(THIS_MODULE);
 }
@@ -170,16 +147,25 @@ static void import_end(struct work_struct *work)
 	struct gntdev_import *imp = container_of(to_delayed_work(work),
 						 struct gntdev_import,
 						 retry.work);
+	unsigned int left;
 
-	imp->left = gntdev_end_grants(imp->refs, imp->left);
-	if (imp->left)
+	left = gntdev_end_grants(imp->refs, imp->left);
+	WRITE_ONCE(imp->left, left);
+	if (left) {
 		gntdev_retry_queue(&imp->retry);
-	else
-		import_free(imp);
+		return;
+	}
+	gntdev_buffer_over(&imp->buffer);
+	import_free(imp);
 }
 
-/* The import must not be in a table any more. */
-static void import_release(struct gntdev_import *imp)
+/**
+ * gntdev_import_release - end the grants of an import, and it
+ * @imp: never published, or marked as released by the caller
+ *
+ * Never waits: what the other domain still maps is ended in the background.
+ */
+void gntdev_import_release(struct gntdev_import *imp)
 {
 	import_end(&imp->retry.work.work);
 }
@@ -200,22 +186,9 @@ static int import_attach(struct gntdev_import *imp)
 	return 0;
 }
 
-/* The other domain will be able to write, so the caller must be. */
-static int import_check(struct dma_buf *dmabuf, unsigned int count)
-{
-	if (!(dmabuf->file->f_mode & FMODE_WRITE))
-		return -EACCES;
-	if (dmabuf->size != (size_t)count << XEN_PAGE_SHIFT)
-		return -EINVAL;
-	if (dmabuf->ops == &gntdev_export_ops) {
-		pr_debug_ratelimited("frames of another domain cannot be granted\n");
-		return -EOPNOTSUPP;
-	}
-	return 0;
-}
-
 /* Takes over the reference to @dmabuf. */
-static struct gntdev_import *import_alloc(struct dma_buf *dmabuf,
+static struct gntdev_import *import_alloc(struct gntdev_dmabuf_table *table,
+					  struct dma_buf *dmabuf,
 					  unsigned int count, domid_t domid)
 {
 	struct gntdev_import *imp;
@@ -226,8 +199,11 @@ static struct gntdev_import *import_alloc(struct dma_buf *dmabuf,
 		return NULL;
 	}
 	__module_get(THIS_MODULE);
+	gntdev_buffer_init(&imp->buffer, table);
+	imp->buffer.import = true;
+	imp->buffer.domid = domid;
+	imp->buffer.count = count;
 	imp->dmabuf = dmabuf;
-	imp->domid = domid;
 	gntdev_retry_init(&imp->retry, import_end);
 	imp->refs = kvmalloc_array(count, sizeof(*imp->refs),
 				   GFP_KERNEL_ACCOUNT);
@@ -238,22 +214,46 @@ static struct gntdev_import *import_alloc(struct dma_buf *dmabuf,
 	return imp;
 }
 
-static struct gntdev_import *import_create(u32 fd, unsigned int count,
-					   domid_t domid)
+/**
+ * gntdev_import_get - find the dma-buf behind a descriptor
+ * @fd: the descriptor
+ *
+ * The other domain will be able to write, so the caller must be.
+ *
+ * Return: the dma-buf, with a reference for the caller, or an ERR_PTR().
+ */
+struct dma_buf *gntdev_import_get(int fd)
+{
+	struct dma_buf *dmabuf = dma_buf_get(fd);
+
+	if (IS_ERR(dmabuf) || (dmabuf->file->f_mode & FMODE_WRITE))
+		return dmabuf;
+	dma_buf_put(dmabuf);
+	return ERR_PTR(-EACCES);
+}
+
+/**
+ * gntdev_import_create - grant the frames of a dma-buf
+ * @table: of the open file
+ * @dmabuf: the buffer, of @count frames; the caller's reference is taken over
+ * @count: number of frames, valid
+ * @domid: who may map them
+ *
+ * Return: the import, which nothing can find yet, or an ERR_PTR().
+ */
+struct gntdev_import *gntdev_import_create(struct gntdev_dmabuf_table *table,
+					   struct dma_buf *dmabuf,
+					   unsigned int count, domid_t domid)
 {
 	struct gntdev_import *imp;
-	struct dma_buf *dmabuf;
 	int ret;
 
-	dmabuf = dma_buf_get(fd);
-	if (IS_ERR(dmabuf))
-		return ERR_CAST(dmabuf);
-	ret = import_check(dmabuf, count);
-	if (ret) {
+	if (dmabuf->ops == &gntdev_export_ops) {
 		dma_buf_put(dmabuf);
-		return ERR_PTR(ret);
+		pr_debug_ratelimited("frames of another domain cannot be granted\n");
+		return ERR_PTR(-EOPNOTSUPP);
 	}
-	imp = import_alloc(dmabuf, count, domid);
+	imp = import_alloc(table, dmabuf, count, domid);
 	if (!imp)
 		return ERR_PTR(-ENOMEM);
 	ret = import_attach(imp);
@@ -261,137 +261,10 @@ static struct gntdev_import *import_create(u32 fd, unsigned int count,
 		ret = grant_all(imp, count);
 	if (ret) {
 		/* A peer may have guessed a reference and map it already. */
-		import_release(imp);
+		gntdev_import_release(imp);
 		return ERR_PTR(ret);
 	}
 	return imp;
-}
-
-static int import_publish(struct gntdev_dmabuf_table *table,
-			  struct gntdev_import *imp, u32 fd)
-{
-	int ret;
-
-	mutex_lock(&table->lock);
-	ret = gntdev_cookie_add(table, &table->imports, &imp->cookie, fd);
-	mutex_unlock(&table->lock);
-	return ret;
-}
-
-/**
- * gntdev_ioctl_import - IOCTL_GNTDEV_DMABUF_IMP_TO_REFS
- * @file: the open file
- * @arg: struct ioctl_gntdev_dmabuf_imp_to_refs
- *
- * Return: 0 or a negative errno.
- */
-long gntdev_ioctl_import(struct gntdev_file *file, void __user *arg)
-{
-	struct ioctl_gntdev_dmabuf_imp_to_refs __user *user = arg;
-	struct ioctl_gntdev_dmabuf_imp_to_refs op;
-	struct gntdev_import *imp;
-	int ret = 0;
-
-	if (copy_from_user(&op, user, offsetof(typeof(op), refs)))
-		return -EFAULT;
-	if (!gntdev_count_valid(op.count) || !gntdev_domid_valid(op.domid))
-		return -EINVAL;
-	imp = import_create(op.fd, op.count, op.domid);
-	if (IS_ERR(imp))
-		return PTR_ERR(imp);
-	if (copy_to_user(user->refs, imp->refs,
-			 array_size(op.count, sizeof(imp->refs[0]))))
-		ret = -EFAULT;
-	if (!ret)
-		ret = import_publish(file->dmabufs, imp, op.fd);
-	if (ret)
-		import_release(imp);
-	return ret;
-}
-
-/* Of several, the one the descriptor refers to now; otherwise the oldest. */
-static struct gntdev_import *pick_import(struct gntdev_dmabuf_table *table,
-					 u32 fd, struct dma_buf *now)
-{
-	struct gntdev_cookie *oldest = xa_load(&table->imports, fd);
-	struct gntdev_cookie *cookie;
-	struct gntdev_import *imp;
-
-	if (!oldest)
-		return NULL;
-	imp = container_of(oldest, struct gntdev_import, cookie);
-	if (imp->dmabuf == now)
-		return imp;
-	list_for_each_entry(cookie, &oldest->same, same) {
-		struct gntdev_import *other =
-			container_of(cookie, struct gntdev_import, cookie);
-
-		if (other->dmabuf == now)
-			return other;
-	}
-	return imp;
-}
-
-/**
- * gntdev_ioctl_import_release - IOCTL_GNTDEV_DMABUF_IMP_RELEASE
- * @file: the open file
- * @arg: struct ioctl_gntdev_dmabuf_imp_release
- *
- * Return: 0 or a negative errno.
- */
-long gntdev_ioctl_import_release(struct gntdev_file *file, void __user *arg)
-{
-	struct gntdev_dmabuf_table *table = file->dmabufs;
-	struct ioctl_gntdev_dmabuf_imp_release op;
-	struct gntdev_import *imp;
-	struct dma_buf *now;
-
-	if (copy_from_user(&op, arg, sizeof(op)))
-		return -EFAULT;
-	now = dma_buf_get(op.fd);
-	mutex_lock(&table->lock);
-	imp = pick_import(table, op.fd, now);
-	if (imp)
-		gntdev_cookie_del(&table->imports, &imp->cookie);
-	mutex_unlock(&table->lock);
-	if (!IS_ERR(now))
-		dma_buf_put(now);
-	if (!imp)
-		return -ENOENT;
-	import_release(imp);
-	return 0;
-}
-
-static struct gntdev_import *first_import(struct gntdev_dmabuf_table *table,
-					  unsigned long *fd)
-{
-	struct gntdev_cookie *cookie;
-
-	cookie = xa_find(&table->imports, fd, ULONG_MAX, XA_PRESENT);
-	if (!cookie)
-		return NULL;
-	return container_of(cookie, struct gntdev_import, cookie);
-}
-
-/**
- * gntdev_imports_release - release all imports of a closed file
- * @table: of the file
- */
-void gntdev_imports_release(struct gntdev_dmabuf_table *table)
-{
-	struct gntdev_import *imp;
-	unsigned long fd = 0;
-
-	for (;;) {
-		mutex_lock(&table->lock);
-		imp = first_import(table, &fd);
-		if (imp)
-			gntdev_cookie_del(&table->imports, &imp->cookie);
-		mutex_unlock(&table->lock);
-		if (!imp)
-			return;
-		import_release(imp);
-	}
 }
 
 /**

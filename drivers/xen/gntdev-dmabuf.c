@@ -2,10 +2,12 @@
 /*
  * The table of dma-bufs exported and imported through an open file.
  *
- * The commands name a buffer by the number its descriptor had. Programs close
- * the descriptor and go on using the number, so several buffers may share one.
+ * Each has a handle, from when it is whole until the last grant is unmapped or
+ * ended. Whoever waits holds no reference: that the handle is gone is what is
+ * waited for.
  */
 
+#include <linux/atomic.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 
@@ -13,63 +15,8 @@
 
 MODULE_IMPORT_NS(DMA_BUF);
 
-/**
- * gntdev_cookie_add - let a number name a buffer
- * @table: locked
- * @xa: the exports or the imports of @table
- * @cookie: of the buffer
- * @fd: the number
- *
- * Return: 0 or -ENOMEM.
- */
-int gntdev_cookie_add(struct gntdev_dmabuf_table *table, struct xarray *xa,
-		      struct gntdev_cookie *cookie, u32 fd)
-{
-	struct gntdev_cookie *oldest;
-	int ret;
-
-	lockdep_assert_held(&table->lock);
-	INIT_LIST_HEAD(&cookie->same);
-	cookie->fd = fd;
-	oldest = xa_load(xa, fd);
-	if (oldest) {
-		list_add_tail(&cookie->same, &oldest->same);
-	} else {
-		ret = xa_err(xa_store(xa, fd, cookie, GFP_KERNEL_ACCOUNT));
-		if (ret)
-			return ret;
-	}
-	cookie->seq = ++table->next_seq;
-	return 0;
-}
-
-/**
- * gntdev_cookie_del - a number does not name a buffer any more
- * @xa: the exports or the imports of a locked table
- * @cookie: of the buffer
- */
-void gntdev_cookie_del(struct xarray *xa, struct gntdev_cookie *cookie)
-{
-	if (list_empty(&cookie->same))
-		xa_erase(xa, cookie->fd);
-	else if (xa_load(xa, cookie->fd) == cookie)
-		/* Replacing an entry needs no memory. */
-		xa_store(xa, cookie->fd,
-			 list_next_entry(cookie, same), GFP_KERNEL);
-	list_del_init(&cookie->same);
-}
-
-/**
- * gntdev_dmabufs_get - take a reference to a table
- * @table: that the caller has a reference to
- *
- * Return: @table.
- */
-struct gntdev_dmabuf_table *gntdev_dmabufs_get(struct gntdev_dmabuf_table *table)
-{
-	kref_get(&table->kref);
-	return table;
-}
+/* The same for all open files, so that no file knows a handle of another one. */
+static atomic64_t last_handle = ATOMIC64_INIT(0);
 
 static void table_free(struct kref *kref)
 {
@@ -89,6 +36,121 @@ static void table_free(struct kref *kref)
 void gntdev_dmabufs_put(struct gntdev_dmabuf_table *table)
 {
 	kref_put(&table->kref, table_free);
+}
+
+/**
+ * gntdev_buffer_init - start an export or an import, which nothing can find yet
+ * @buf: zeroed
+ * @table: of the open file; a reference is taken
+ */
+void gntdev_buffer_init(struct gntdev_buffer *buf,
+			struct gntdev_dmabuf_table *table)
+{
+	kref_get(&table->kref);
+	buf->table = table;
+	buf->handle = atomic64_inc_return(&last_handle);
+	RB_CLEAR_NODE(&buf->node);
+	INIT_LIST_HEAD(&buf->cookie.same);
+}
+
+/**
+ * gntdev_buffer_fini - end an export or an import, which nothing can find
+ * @buf: its reference to the table goes
+ */
+void gntdev_buffer_fini(struct gntdev_buffer *buf)
+{
+	gntdev_dmabufs_put(buf->table);
+}
+
+static bool handle_less(struct rb_node *a, const struct rb_node *b)
+{
+	return rb_entry(a, struct gntdev_buffer, node)->handle <
+	       rb_entry(b, struct gntdev_buffer, node)->handle;
+}
+
+/**
+ * gntdev_buffer_add - let its handle name a buffer
+ * @buf: whole; its table is locked
+ *
+ * Cannot fail, so it can be the last step before a descriptor is installed.
+ */
+void gntdev_buffer_add(struct gntdev_buffer *buf)
+{
+	lockdep_assert_held(&buf->table->lock);
+	rb_add(&buf->node, &buf->table->buffers, handle_less);
+}
+
+/**
+ * gntdev_buffer_release - its user is done with a buffer
+ * @buf: its table is locked
+ *
+ * The number of an import can be used for the next one. That of an export can
+ * still be waited for.
+ */
+void gntdev_buffer_release(struct gntdev_buffer *buf)
+{
+	lockdep_assert_held(&buf->table->lock);
+	buf->released = true;
+	if (buf->import)
+		gntdev_cookie_forget(buf);
+}
+
+/**
+ * gntdev_buffer_over - the last grant is unmapped or ended
+ * @buf: whose names go; it may never have been added
+ */
+void gntdev_buffer_over(struct gntdev_buffer *buf)
+{
+	struct gntdev_dmabuf_table *table = buf->table;
+
+	mutex_lock(&table->lock);
+	gntdev_cookie_forget(buf);
+	if (!RB_EMPTY_NODE(&buf->node))
+		rb_erase(&buf->node, &table->buffers);
+	WRITE_ONCE(table->wakeups, table->wakeups + 1);
+	wake_up_all(&table->over);
+	mutex_unlock(&table->lock);
+}
+
+/**
+ * gntdev_dmabufs_wait - wait for something to be over
+ * @table: of an open file
+ * @over: asks whether it is, with @table locked
+ * @what: for @over
+ * @timeout: how long to wait; KTIME_MAX for ever
+ *
+ * The state is looked at between two sleeps, because that takes a mutex. The
+ * time is that of the clock: ticks may be few and late. Any number may wait,
+ * and each can be interrupted.
+ *
+ * Return: 0, -ETIMEDOUT or -ERESTARTSYS.
+ */
+int gntdev_dmabufs_wait(struct gntdev_dmabuf_table *table,
+			bool (*over)(struct gntdev_dmabuf_table *table,
+				     const void *what),
+			const void *what, ktime_t timeout)
+{
+	ktime_t end = ktime_add_safe(ktime_get(), timeout);
+	unsigned int *wakeups = &table->wakeups;
+	unsigned int seen;
+	ktime_t left;
+	int ret;
+
+	do {
+		seen = READ_ONCE(*wakeups);
+		mutex_lock(&table->lock);
+		ret = over(table, what);
+		mutex_unlock(&table->lock);
+		if (ret)
+			return 0;
+		left = ktime_sub(end, ktime_get());
+		if (left <= 0)
+			return -ETIMEDOUT;
+		ret = wait_event_interruptible_hrtimeout(table->over,
+							 READ_ONCE(*wakeups) != seen,
+							 left);
+	} while (!ret || ret == -ETIME);
+	return ret;
 }
 
 /**
@@ -124,11 +186,64 @@ int gntdev_dmabufs_init(struct gntdev_file *file)
 		return -ENOMEM;
 	kref_init(&table->kref);
 	mutex_init(&table->lock);
+	table->buffers = RB_ROOT;
 	xa_init_flags(&table->exports, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&table->imports, XA_FLAGS_ACCOUNT);
-	init_waitqueue_head(&table->released);
+	init_waitqueue_head(&table->over);
 	file->dmabufs = table;
 	return 0;
+}
+
+static struct rb_node *first_after(struct gntdev_dmabuf_table *table,
+				   u64 handle)
+{
+	struct rb_node *node = table->buffers.rb_node;
+	struct rb_node *found = NULL;
+
+	while (node) {
+		if (rb_entry(node, struct gntdev_buffer, node)->handle > handle) {
+			found = node;
+			node = node->rb_left;
+		} else {
+			node = node->rb_right;
+		}
+	}
+	return found;
+}
+
+/* The import that is not released yet and has the lowest handle. */
+static struct gntdev_import *next_import(struct gntdev_dmabuf_table *table,
+					 u64 after)
+{
+	struct rb_node *node;
+
+	lockdep_assert_held(&table->lock);
+	for (node = first_after(table, after); node; node = rb_next(node)) {
+		struct gntdev_buffer *buf = rb_entry(node, struct gntdev_buffer,
+						     node);
+
+		if (buf->import && !buf->released)
+			return gntdev_import_of(buf);
+	}
+	return NULL;
+}
+
+static void release_imports(struct gntdev_dmabuf_table *table)
+{
+	struct gntdev_import *imp;
+	u64 handle = 0;
+
+	for (;;) {
+		mutex_lock(&table->lock);
+		imp = next_import(table, handle);
+		if (imp)
+			gntdev_buffer_release(&imp->buffer);
+		mutex_unlock(&table->lock);
+		if (!imp)
+			return;
+		handle = imp->buffer.handle;
+		gntdev_import_release(imp);
+	}
 }
 
 /**
@@ -139,6 +254,6 @@ int gntdev_dmabufs_init(struct gntdev_file *file)
  */
 void gntdev_dmabufs_release(struct gntdev_file *file)
 {
-	gntdev_imports_release(file->dmabufs);
+	release_imports(file->dmabufs);
 	gntdev_dmabufs_put(file->dmabufs);
 }

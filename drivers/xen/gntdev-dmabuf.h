@@ -7,17 +7,41 @@
 
 #include <linux/dma-buf.h>
 #include <linux/kref.h>
+#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/rbtree.h>
 #include <linux/wait.h>
 #include <linux/xarray.h>
 
 #include "gntdev-common.h"
 
 /**
+ * struct gntdev_dmabuf_table - exports and imports made through an open file
+ * @kref: the open file, and every export and import until it is over
+ * @lock: protects the handles, the cookies and the state of what they name
+ * @buffers: gntdev_buffer by handle
+ * @exports: the oldest export of each number that is a cookie
+ * @imports: the oldest import of each number
+ * @next_seq: for gntdev_cookie.seq
+ * @wakeups: how often an export or an import was over
+ * @over: woken when one is
+ */
+struct gntdev_dmabuf_table {
+	struct kref kref;
+	struct mutex lock;	/* of all names, and what they name */
+	struct rb_root buffers;
+	struct xarray exports;
+	struct xarray imports;
+	u64 next_seq;
+	unsigned int wakeups;
+	wait_queue_head_t over;
+};
+
+/**
  * struct gntdev_cookie - a buffer, as the number of a descriptor names it
  * @fd: the number, at the time of export or import
- * @seq: position in time
+ * @seq: position in time; 0 if no number names the buffer
  * @same: the buffers of that number, the oldest first
  */
 struct gntdev_cookie {
@@ -27,34 +51,76 @@ struct gntdev_cookie {
 };
 
 /**
- * struct gntdev_dmabuf_table - exports and imports made through an open file
- * @kref: the open file, and every export that is not released yet
- * @lock: protects the cookies
- * @exports: the oldest export of each number
- * @imports: the oldest import of each number
- * @next_seq: for gntdev_cookie.seq
- * @wakeups: how often an export was released
- * @released: woken when one is
+ * struct gntdev_buffer - what exports and imports have in common
+ * @node: in gntdev_dmabuf_table.buffers, from publishing until it is over
+ * @handle: names it, and nothing else ever
+ * @table: where it is; a reference is held
+ * @cookie: names it for the commands that know numbers of descriptors
+ * @import: it is an import
+ * @readonly: shared for reading only
+ * @released: nobody uses it any more, but some pages may still be reachable
+ * @domid: the other domain
+ * @count: number of grants
  */
-struct gntdev_dmabuf_table {
-	struct kref kref;
-	struct mutex lock;	/* of both sets of cookies */
-	struct xarray exports;
-	struct xarray imports;
-	u64 next_seq;
-	unsigned int wakeups;
-	wait_queue_head_t released;
+struct gntdev_buffer {
+	struct rb_node node;
+	u64 handle;
+	struct gntdev_dmabuf_table *table;
+	struct gntdev_cookie cookie;
+	bool import;
+	bool readonly;
+	bool released;
+	domid_t domid;
+	unsigned int count;
+};
+
+/**
+ * struct gntdev_import - an imported dma-buf
+ * @buffer: what it has in common with exports
+ * @dmabuf: the buffer; a reference is held
+ * @attach: attachment of the importing device
+ * @sgt: where the pages are
+ * @left: number of @refs that are not ended yet
+ * @refs: the grants
+ * @retry: ends the grants that the other domain still maps
+ *
+ * Between import and release the table owns it, afterwards @retry.
+ */
+struct gntdev_import {
+	struct gntdev_buffer buffer;
+	struct dma_buf *dmabuf;
+	struct dma_buf_attachment *attach;
+	struct sg_table *sgt;
+	unsigned int left;
+	grant_ref_t *refs;
+	struct gntdev_retry retry;
 };
 
 /* gntdev-dmabuf.c */
-struct gntdev_dmabuf_table *gntdev_dmabufs_get(struct gntdev_dmabuf_table *table);
 void gntdev_dmabufs_put(struct gntdev_dmabuf_table *table);
-int gntdev_cookie_add(struct gntdev_dmabuf_table *table, struct xarray *xa,
-		      struct gntdev_cookie *cookie, u32 fd);
-void gntdev_cookie_del(struct xarray *xa, struct gntdev_cookie *cookie);
+void gntdev_buffer_init(struct gntdev_buffer *buf,
+			struct gntdev_dmabuf_table *table);
+void gntdev_buffer_fini(struct gntdev_buffer *buf);
+void gntdev_buffer_add(struct gntdev_buffer *buf);
+void gntdev_buffer_release(struct gntdev_buffer *buf);
+void gntdev_buffer_over(struct gntdev_buffer *buf);
+int gntdev_dmabufs_wait(struct gntdev_dmabuf_table *table,
+			bool (*over)(struct gntdev_dmabuf_table *table,
+				     const void *what),
+			const void *what, ktime_t timeout);
+
+/* gntdev-dmabuf-cookies.c */
+void gntdev_cookie_forget(struct gntdev_buffer *buf);
 
 /* gntdev-dmabuf-export.c */
 extern const struct dma_buf_ops gntdev_export_ops;
+int gntdev_export_check_count(u32 count);
+struct gntdev_refs *gntdev_export_refs(u32 __user *user, u32 count,
+				       domid_t domid);
+struct dma_buf *gntdev_export_create(struct gntdev_dmabuf_table *table,
+				     struct gntdev_refs *refs, bool readonly,
+				     u32 dma_flags);
+struct gntdev_buffer *gntdev_export_buffer(struct dma_buf *dmabuf);
 
 /* gntdev-dmabuf-frames.c */
 int gntdev_sgt_to_frames(struct sg_table *sgt, unsigned int count,
@@ -64,6 +130,15 @@ int gntdev_sgt_to_frames(struct sg_table *sgt, unsigned int count,
 unsigned int gntdev_end_grants(grant_ref_t *refs, unsigned int count);
 int gntdev_import_init(void);
 void gntdev_import_exit(void);
-void gntdev_imports_release(struct gntdev_dmabuf_table *table);
+struct dma_buf *gntdev_import_get(int fd);
+struct gntdev_import *gntdev_import_create(struct gntdev_dmabuf_table *table,
+					   struct dma_buf *dmabuf,
+					   unsigned int count, domid_t domid);
+void gntdev_import_release(struct gntdev_import *imp);
+
+static inline struct gntdev_import *gntdev_import_of(struct gntdev_buffer *buf)
+{
+	return container_of(buf, struct gntdev_import, buffer);
+}
 
 #endif /* _XEN_GNTDEV_DMABUF_H */

@@ -92,19 +92,19 @@ static const struct gntdev_ioctl gntdev_ioctls[] = {
 	},
 	[9] = {
 		.cmd = IOCTL_GNTDEV_DMABUF_EXP_FROM_REFS,
-		.handler = gntdev_ioctl_export,
+		.handler = gntdev_ioctl_exp_from_refs,
 	},
 	[10] = {
 		.cmd = IOCTL_GNTDEV_DMABUF_EXP_WAIT_RELEASED,
-		.handler = gntdev_ioctl_wait_released,
+		.handler = gntdev_ioctl_exp_wait_released,
 	},
 	[11] = {
 		.cmd = IOCTL_GNTDEV_DMABUF_IMP_TO_REFS,
-		.handler = gntdev_ioctl_import,
+		.handler = gntdev_ioctl_imp_to_refs,
 	},
 	[12] = {
 		.cmd = IOCTL_GNTDEV_DMABUF_IMP_RELEASE,
-		.handler = gntdev_ioctl_import_release,
+		.handler = gntdev_ioctl_imp_release,
 	},
 };
 
