@@ -37,6 +37,7 @@
 #ifndef _XEN_GNTDEV_COMMON_H
 #define _XEN_GNTDEV_COMMON_H
 
+#include <linux/atomic.h>
 #include <linux/kref.h>
 #include <linux/maple_tree.h>
 #include <linux/mm.h>
@@ -56,6 +57,7 @@
 
 struct device;
 struct file;
+struct seq_file;
 struct gntdev_dmabuf_table;
 struct gntdev_pv_vmap;
 
@@ -71,10 +73,16 @@ struct gntdev_pv_vmap;
 /**
  * struct gntdev_file - what belongs to one open file
  * @maps: gntdev_map by page offset
+ * @ranges: number of them that are named; protected by the lock of the tree
+ * @ranges_grants: number of grants in those
+ * @mapped_grants: number of grants in those that are mmapped
  * @dmabufs: the exports and imports made through this file
  */
 struct gntdev_file {
 	struct maple_tree maps;
+	unsigned long ranges;
+	unsigned long ranges_grants;
+	atomic_long_t mapped_grants;
 	struct gntdev_dmabuf_table *dmabufs;
 };
 
@@ -248,7 +256,9 @@ static inline const struct gntdev_mode *gntdev_mode(void)
 
 /* gntdev.c */
 extern const struct file_operations gntdev_fops;
+u32 gntdev_limit(void);
 bool gntdev_count_valid(u32 count);
+int gntdev_op_read(void *op, size_t size, void __user *arg);
 int gntdev_may_map(u32 domid);
 static inline bool gntdev_domid_valid(u32 domid)
 {
@@ -296,10 +306,15 @@ long gntdev_ioctl_map(struct gntdev_file *file, void __user *arg);
 long gntdev_ioctl_unmap(struct gntdev_file *file, void __user *arg);
 long gntdev_ioctl_get_offset(struct gntdev_file *file, void __user *arg);
 long gntdev_ioctl_notify(struct gntdev_file *file, void __user *arg);
+void gntdev_ranges_query(struct gntdev_file *file, struct gntdev_query *op);
 int gntdev_mmap(struct file *filp, struct vm_area_struct *vma);
 void gntdev_vma_init(struct gntdev_vma *gv, struct gntdev_mapping *mapping,
 		     unsigned long pgoff);
 void gntdev_vma_fini(struct gntdev_vma *gv);
+
+/* gntdev-query.c */
+long gntdev_ioctl_query(struct gntdev_file *file, void __user *arg);
+void gntdev_show_fdinfo(struct seq_file *m, struct file *filp);
 
 /* gntdev-copy.c */
 long gntdev_ioctl_copy(struct gntdev_file *file, void __user *arg);
@@ -310,6 +325,7 @@ int gntdev_dmabuf_init(void);
 void gntdev_dmabuf_exit(void);
 int gntdev_dmabufs_init(struct gntdev_file *file);
 void gntdev_dmabufs_release(struct gntdev_file *file);
+int gntdev_dmabufs_query(struct gntdev_file *file, struct gntdev_query *op);
 long gntdev_ioctl_exp_from_refs(struct gntdev_file *file, void __user *arg);
 long gntdev_ioctl_exp_wait_released(struct gntdev_file *file, void __user *arg);
 long gntdev_ioctl_imp_to_refs(struct gntdev_file *file, void __user *arg);
@@ -328,6 +344,12 @@ static inline int gntdev_dmabufs_init(struct gntdev_file *file)
 }
 
 static inline void gntdev_dmabufs_release(struct gntdev_file *file) {}
+
+static inline int gntdev_dmabufs_query(struct gntdev_file *file,
+				       struct gntdev_query *op)
+{
+	return op->handle ? -ENOENT : 0;
+}
 
 /* Commands without a handler do not exist. */
 #define gntdev_ioctl_exp_from_refs	NULL

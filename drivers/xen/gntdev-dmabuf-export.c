@@ -332,6 +332,7 @@ static struct gntdev_export *export_alloc(struct gntdev_dmabuf_table *table,
 	exp->buffer.readonly = readonly;
 	exp->buffer.domid = refs->domid;
 	exp->buffer.count = refs->count;
+	exp->buffer.length = (u64)refs->count << XEN_PAGE_SHIFT;
 	exp->mapping = gntdev_mapping_create(refs, readonly, dma_flags);
 	if (IS_ERR(exp->mapping)) {
 		int ret = PTR_ERR(exp->mapping);
@@ -386,6 +387,20 @@ struct gntdev_buffer *gntdev_export_buffer(struct dma_buf *dmabuf)
 	struct gntdev_export *exp = dmabuf->priv;
 
 	return &exp->buffer;
+}
+
+/**
+ * gntdev_export_left - how many grants of an export are not unmapped yet
+ * @buf: of an export that is not over; its table is locked
+ *
+ * Return: their number.
+ */
+unsigned int gntdev_export_left(struct gntdev_buffer *buf)
+{
+	struct gntdev_export *exp = container_of(buf, struct gntdev_export,
+						 buffer);
+
+	return READ_ONCE(exp->mapping->mapped) + READ_ONCE(exp->mapping->lost);
 }
 
 /**

@@ -203,6 +203,7 @@ static struct gntdev_import *import_alloc(struct gntdev_dmabuf_table *table,
 	imp->buffer.import = true;
 	imp->buffer.domid = domid;
 	imp->buffer.count = count;
+	imp->buffer.length = (u64)count << XEN_PAGE_SHIFT;
 	imp->dmabuf = dmabuf;
 	gntdev_retry_init(&imp->retry, import_end);
 	imp->refs = kvmalloc_array(count, sizeof(*imp->refs),

@@ -112,6 +112,108 @@ void gntdev_buffer_over(struct gntdev_buffer *buf)
 	mutex_unlock(&table->lock);
 }
 
+static struct rb_node *first_from(struct gntdev_dmabuf_table *table, u64 handle)
+{
+	struct rb_node *node = table->buffers.rb_node;
+	struct rb_node *found = NULL;
+
+	while (node) {
+		if (rb_entry(node, struct gntdev_buffer, node)->handle >= handle) {
+			found = node;
+			node = node->rb_left;
+		} else {
+			node = node->rb_right;
+		}
+	}
+	return found;
+}
+
+/**
+ * gntdev_buffer_find - what a handle names
+ * @table: locked
+ * @handle: as user space gave it
+ *
+ * Return: an export or an import that is not over, or NULL.
+ */
+struct gntdev_buffer *gntdev_buffer_find(struct gntdev_dmabuf_table *table,
+					 u64 handle)
+{
+	struct rb_node *node = handle ? first_from(table, handle) : NULL;
+	struct gntdev_buffer *buf;
+
+	lockdep_assert_held(&table->lock);
+	if (!node)
+		return NULL;
+	buf = rb_entry(node, struct gntdev_buffer, node);
+	return buf->handle == handle ? buf : NULL;
+}
+
+/**
+ * gntdev_buffer_left - how many grants are not unmapped, or ended, yet
+ * @buf: not over; its table is locked
+ *
+ * Return: their number.
+ */
+unsigned int gntdev_buffer_left(struct gntdev_buffer *buf)
+{
+	return buf->import ? READ_ONCE(gntdev_import_of(buf)->left) :
+			     gntdev_export_left(buf);
+}
+
+static void add_to_totals(struct gntdev_buffer *buf, struct gntdev_query *op)
+{
+	if (buf->import) {
+		op->imports++;
+		op->imports_grants += buf->count;
+	} else {
+		op->exports++;
+		op->exports_grants += buf->count;
+	}
+	if (buf->released)
+		op->pending_grants += gntdev_buffer_left(buf);
+}
+
+static void describe(struct gntdev_buffer *buf, struct gntdev_query *op)
+{
+	if (buf->import)
+		op->state |= GNTDEV_STATE_IMPORT;
+	if (buf->readonly)
+		op->state |= GNTDEV_STATE_READONLY;
+	if (buf->released)
+		op->state |= GNTDEV_STATE_RELEASED;
+	op->domid = buf->domid;
+	op->count = buf->count;
+	op->left = gntdev_buffer_left(buf);
+	op->offset = buf->offset;
+	op->length = buf->length;
+}
+
+/**
+ * gntdev_dmabufs_query - count exports and imports, and describe one of them
+ * @file: the open file
+ * @op: has the handle, if any; gets the answer
+ *
+ * Return: 0, or -ENOENT if there is no such handle.
+ */
+int gntdev_dmabufs_query(struct gntdev_file *file, struct gntdev_query *op)
+{
+	struct gntdev_dmabuf_table *table = file->dmabufs;
+	struct gntdev_buffer *buf;
+	struct rb_node *node;
+	int ret = 0;
+
+	mutex_lock(&table->lock);
+	for (node = rb_first(&table->buffers); node; node = rb_next(node))
+		add_to_totals(rb_entry(node, struct gntdev_buffer, node), op);
+	buf = gntdev_buffer_find(table, op->handle);
+	if (buf)
+		describe(buf, op);
+	else if (op->handle)
+		ret = -ENOENT;
+	mutex_unlock(&table->lock);
+	return ret;
+}
+
 /**
  * gntdev_dmabufs_wait - wait for something to be over
  * @table: of an open file
@@ -194,31 +296,14 @@ int gntdev_dmabufs_init(struct gntdev_file *file)
 	return 0;
 }
 
-static struct rb_node *first_after(struct gntdev_dmabuf_table *table,
-				   u64 handle)
-{
-	struct rb_node *node = table->buffers.rb_node;
-	struct rb_node *found = NULL;
-
-	while (node) {
-		if (rb_entry(node, struct gntdev_buffer, node)->handle > handle) {
-			found = node;
-			node = node->rb_left;
-		} else {
-			node = node->rb_right;
-		}
-	}
-	return found;
-}
-
 /* The import that is not released yet and has the lowest handle. */
 static struct gntdev_import *next_import(struct gntdev_dmabuf_table *table,
-					 u64 after)
+					 u64 from)
 {
 	struct rb_node *node;
 
 	lockdep_assert_held(&table->lock);
-	for (node = first_after(table, after); node; node = rb_next(node)) {
+	for (node = first_from(table, from); node; node = rb_next(node)) {
 		struct gntdev_buffer *buf = rb_entry(node, struct gntdev_buffer,
 						     node);
 
@@ -241,7 +326,7 @@ static void release_imports(struct gntdev_dmabuf_table *table)
 		mutex_unlock(&table->lock);
 		if (!imp)
 			return;
-		handle = imp->buffer.handle;
+		handle = imp->buffer.handle + 1;
 		gntdev_import_release(imp);
 	}
 }

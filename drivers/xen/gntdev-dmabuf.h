@@ -61,6 +61,8 @@ struct gntdev_cookie {
  * @released: nobody uses it any more, but some pages may still be reachable
  * @domid: the other domain
  * @count: number of grants
+ * @offset: of the data in the first frame, in bytes
+ * @length: of the data, in bytes
  */
 struct gntdev_buffer {
 	struct rb_node node;
@@ -72,6 +74,8 @@ struct gntdev_buffer {
 	bool released;
 	domid_t domid;
 	unsigned int count;
+	unsigned int offset;
+	u64 length;
 };
 
 /**
@@ -104,6 +108,9 @@ void gntdev_buffer_fini(struct gntdev_buffer *buf);
 void gntdev_buffer_add(struct gntdev_buffer *buf);
 void gntdev_buffer_release(struct gntdev_buffer *buf);
 void gntdev_buffer_over(struct gntdev_buffer *buf);
+struct gntdev_buffer *gntdev_buffer_find(struct gntdev_dmabuf_table *table,
+					 u64 handle);
+unsigned int gntdev_buffer_left(struct gntdev_buffer *buf);
 int gntdev_dmabufs_wait(struct gntdev_dmabuf_table *table,
 			bool (*over)(struct gntdev_dmabuf_table *table,
 				     const void *what),
@@ -121,6 +128,7 @@ struct dma_buf *gntdev_export_create(struct gntdev_dmabuf_table *table,
 				     struct gntdev_refs *refs, bool readonly,
 				     u32 dma_flags);
 struct gntdev_buffer *gntdev_export_buffer(struct dma_buf *dmabuf);
+unsigned int gntdev_export_left(struct gntdev_buffer *buf);
 
 /* gntdev-dmabuf-frames.c */
 int gntdev_sgt_to_frames(struct sg_table *sgt, unsigned int count,

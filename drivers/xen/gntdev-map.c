@@ -220,10 +220,10 @@ static void unmap_some(struct gntdev_mapping *m)
 		gnttab_unmap_refs(batch->op, NULL, batch->page, n);
 		for (i = 0; i < n; i++) {
 			m->handles[batch->index[i]] = GNTDEV_NO_HANDLE;
-			m->mapped--;
+			WRITE_ONCE(m->mapped, m->mapped - 1);
 			/* Never seen; then the pages are lost, not reused. */
 			if (batch->op[i].status != GNTST_okay)
-				m->lost++;
+				WRITE_ONCE(m->lost, m->lost + 1);
 		}
 		cond_resched();
 	}

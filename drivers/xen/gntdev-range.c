@@ -71,10 +71,20 @@ static struct gntdev_map *map_find(struct gntdev_file *file, u64 page)
 	return map;
 }
 
+/* Under the lock of the tree. */
+static void set_named(struct gntdev_map *map, bool named)
+{
+	long sign = named ? 1 : -1;
+
+	map->named = named;
+	map->file->ranges += sign;
+	map->file->ranges_grants += sign * map->refs->count;
+}
+
 static void map_set_named(struct gntdev_map *map, bool named)
 {
 	mtree_lock(&map->file->maps);
-	map->named = named;
+	set_named(map, named);
 	mtree_unlock(&map->file->maps);
 }
 
@@ -263,6 +273,7 @@ static void map_munmapped(struct gntdev_map *map)
 	if (--map->mmaps == 0) {
 		mapping = map->mapping;
 		map->mapping = NULL;
+		atomic_long_sub(map->refs->count, &map->file->mapped_grants);
 		do_notify(map, mapping);
 	}
 	mutex_unlock(&map->lock);
@@ -300,7 +311,7 @@ long gntdev_ioctl_unmap(struct gntdev_file *file, void __user *arg)
 	mtree_lock(&file->maps);
 	map = map_lookup(file, op.index >> PAGE_SHIFT);
 	if (map && map_index(map) == op.index && map->refs->count == op.count)
-		map->named = false;
+		set_named(map, false);
 	else
 		map = NULL;
 	mtree_unlock(&file->maps);
@@ -464,7 +475,8 @@ static int mmap_range(struct gntdev_map *map, struct vm_area_struct *vma)
 	}
 	gv->map = map_get(map);
 	map->mapping = mapping;
-	map->mmaps++;
+	if (map->mmaps++ == 0)
+		atomic_long_add(map->refs->count, &map->file->mapped_grants);
 	return 0;
 }
 
@@ -495,6 +507,20 @@ int gntdev_mmap(struct file *filp, struct vm_area_struct *vma)
 	}
 	map_put(map);
 	return ret;
+}
+
+/**
+ * gntdev_ranges_query - count the ranges of an open file
+ * @file: the open file
+ * @op: where the counts go
+ */
+void gntdev_ranges_query(struct gntdev_file *file, struct gntdev_query *op)
+{
+	mtree_lock(&file->maps);
+	op->ranges = file->ranges;
+	op->ranges_grants = file->ranges_grants;
+	mtree_unlock(&file->maps);
+	op->mapped_grants = atomic_long_read(&file->mapped_grants);
 }
 
 /**

@@ -11,6 +11,7 @@
 #include <linux/module.h>
 #include <linux/nospec.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include <xen/xen.h>
 
@@ -23,6 +24,16 @@ MODULE_PARM_DESC(limit,
 		 "Maximum number of grants that may be mapped by one mapping request");
 
 /**
+ * gntdev_limit - how many grants a request may have
+ *
+ * Return: the module's parameter "limit", or less if that is absurd.
+ */
+u32 gntdev_limit(void)
+{
+	return min(READ_ONCE(limit), GNTDEV_COUNT_MAX);
+}
+
+/**
  * gntdev_count_valid - whether a request may have so many grants
  * @count: number of grants
  *
@@ -30,7 +41,7 @@ MODULE_PARM_DESC(limit,
  */
 bool gntdev_count_valid(u32 count)
 {
-	return count && count <= min(READ_ONCE(limit), GNTDEV_COUNT_MAX);
+	return count && count <= gntdev_limit();
 }
 
 /**
@@ -106,7 +117,43 @@ static const struct gntdev_ioctl gntdev_ioctls[] = {
 		.cmd = IOCTL_GNTDEV_DMABUF_IMP_RELEASE,
 		.handler = gntdev_ioctl_imp_release,
 	},
+	[0x24] = {
+		.cmd = IOCTL_GNTDEV_QUERY,
+		.handler = gntdev_ioctl_query,
+	},
 };
+
+/*
+ * A structure that can grow says itself how large it is. What stands in the
+ * number is the size in the caller's header.
+ */
+static bool same_command(unsigned int known, unsigned int cmd)
+{
+	unsigned int ignored = _IOC_DIR(known) == _IOC_NONE ? 0 : IOCSIZE_MASK;
+
+	return !((known ^ cmd) & ~ignored);
+}
+
+/**
+ * gntdev_op_read - copy a structure that can grow from user memory
+ * @op: where it goes
+ * @size: its size; all of it is in the first version
+ * @arg: the structure, which begins with the size that the caller knows
+ *
+ * Return: 0 or a negative errno.
+ */
+int gntdev_op_read(void *op, size_t size, void __user *arg)
+{
+	u32 user_size;
+
+	if (get_user(user_size, (u32 __user *)arg))
+		return -EFAULT;
+	if (user_size < size)
+		return -EINVAL;
+	if (user_size > PAGE_SIZE)
+		return -E2BIG;
+	return copy_struct_from_user(op, size, arg, user_size);
+}
 
 static const struct gntdev_ioctl *find_ioctl(unsigned int cmd)
 {
@@ -123,7 +170,7 @@ static long gntdev_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 {
 	const struct gntdev_ioctl *entry = find_ioctl(cmd);
 
-	if (!entry || entry->cmd != cmd)
+	if (!entry || !same_command(entry->cmd, cmd))
 		return -ENOTTY;
 	gntdev_selftest_fault();
 	return entry->handler(filp->private_data, (void __user *)arg);
@@ -134,7 +181,7 @@ static long gntdev_compat_ioctl(struct file *filp, unsigned int cmd,
 {
 	const struct gntdev_ioctl *entry = find_ioctl(cmd);
 
-	if (!entry || (entry->compat_cmd ?: entry->cmd) != cmd)
+	if (!entry || !same_command(entry->compat_cmd ?: entry->cmd, cmd))
 		return -ENOTTY;
 	return entry->handler(filp->private_data, compat_ptr(arg));
 }
@@ -174,6 +221,7 @@ const struct file_operations gntdev_fops = {
 	.mmap = gntdev_mmap,
 	.unlocked_ioctl = gntdev_ioctl,
 	.compat_ioctl = gntdev_compat_ioctl,
+	.show_fdinfo = gntdev_show_fdinfo,
 };
 
 static struct miscdevice gntdev_miscdev = {

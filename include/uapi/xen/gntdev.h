@@ -12,8 +12,8 @@
 /**
  * DOC: numbers and errors
  *
- * The size in each command number is that of the structure with one element in
- * its trailing array; the direction bits are zero. A grant reference is the
+ * The size in each command number below 0x20 is that of the structure with one
+ * element in its trailing array; the direction bits are zero. A grant reference is the
  * number by which another domain offers one 4 KiB frame of its memory. Counts
  * are those of references, however large the pages of this kernel are.
  *
@@ -32,6 +32,24 @@
  *  - ETIMEDOUT, EINTR: the wait ended before what was waited for.
  *
  * A command that fails leaves everything as it was.
+ */
+
+/**
+ * DOC: structures that can grow
+ *
+ * The structures of the commands from 0x20 on begin with their size, which the
+ * caller sets; the size in the command number is ignored. Members may be
+ * appended in the future, and mean nothing when they are zero. So:
+ *
+ *  - a structure larger than the kernel knows is accepted if the rest of it is
+ *    zero; otherwise the command fails with E2BIG, as it does for more than a
+ *    page;
+ *  - one that is smaller than its first version fails with EINVAL;
+ *  - flags that are not known, and padding that is not zero, fail with EINVAL.
+ *
+ * Members marked "out" may hold anything before the call. Pointers are numbers of
+ * 64 bits, so that 32-bit programs use the same structures. Descriptors that a
+ * structure names stay the caller's.
  */
 
 /**
@@ -291,5 +309,69 @@ struct ioctl_gntdev_dmabuf_imp_release {
 
 #define IOCTL_GNTDEV_DMABUF_IMP_RELEASE \
 	_IOC(_IOC_NONE, 'G', 12, sizeof(struct ioctl_gntdev_dmabuf_imp_release))
+
+/* The dma-buf commands are there. */
+#define GNTDEV_FEATURE_DMABUF		(1 << 0)
+/* A range of grants can be mmapped several times at a time. */
+#define GNTDEV_FEATURE_MMAP_SHARED	(1 << 1)
+
+/* The handle names an import; otherwise an export. */
+#define GNTDEV_STATE_IMPORT		(1 << 0)
+/* It is shared for reading only. */
+#define GNTDEV_STATE_READONLY		(1 << 1)
+/* It is released: what is left is undone in the background. */
+#define GNTDEV_STATE_RELEASED		(1 << 2)
+
+/**
+ * struct gntdev_query - what the device can do, and what is going on
+ * @size: sizeof(struct gntdev_query)
+ * @flags: 0
+ * @handle: of an export or an import made through this open file, or 0 for none
+ * @features: out: GNTDEV_FEATURE_* bits
+ * @limit: out: how many grants a request may have
+ * @state: out: GNTDEV_STATE_* bits of @handle
+ * @domid: out: the other domain of @handle
+ * @count: out: number of its grants
+ * @left: out: how many of them are not unmapped (export), or ended (import)
+ * @offset: out: offset of the data in the first frame, in bytes
+ * @length: out: length of the data, in bytes
+ * @ranges: out: ranges that are named for mmap()
+ * @ranges_grants: out: grants in them
+ * @mapped_grants: out: grants in ranges that are mmapped
+ * @exports: out: exports that are not over
+ * @exports_grants: out: grants in them
+ * @imports: out: imports that are not over
+ * @imports_grants: out: grants in them
+ * @pending_grants: out: grants of released exports and imports that are not
+ *	unmapped or ended yet, because somebody uses the pages
+ *
+ * The totals are those of the open file. Without a handle its members are 0.
+ * Fails with ENOENT if there is no such handle any more, which means that its
+ * last grant is unmapped or ended: handles are never used again.
+ */
+struct gntdev_query {
+	__u32 size;
+	__u32 flags;
+	__u64 handle;
+	__u64 features;
+	__u32 limit;
+	__u32 state;
+	__u32 domid;
+	__u32 count;
+	__u32 left;
+	__u32 offset;
+	__u64 length;
+	__u64 ranges;
+	__u64 ranges_grants;
+	__u64 mapped_grants;
+	__u64 exports;
+	__u64 exports_grants;
+	__u64 imports;
+	__u64 imports_grants;
+	__u64 pending_grants;
+};
+
+#define IOCTL_GNTDEV_QUERY \
+	_IOWR('G', 0x24, struct gntdev_query)
 
 #endif /* _UAPI_XEN_GNTDEV_H */

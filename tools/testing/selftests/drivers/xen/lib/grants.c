@@ -289,6 +289,12 @@ int gntdev_imp_release(int fd, int dmabuf)
 	return xioctl(fd, IOCTL_GNTDEV_DMABUF_IMP_RELEASE, &op);
 }
 
+int gntdev_query(int fd, uint64_t handle, struct gntdev_query *op)
+{
+	*op = (struct gntdev_query){ .size = sizeof(*op), .handle = handle };
+	return xioctl(fd, IOCTL_GNTDEV_QUERY, op);
+}
+
 int gntdev_mapping_open(struct gntdev_mapping *map, int fd, uint16_t domid,
 			const uint32_t *refs, uint32_t count, int prot)
 {

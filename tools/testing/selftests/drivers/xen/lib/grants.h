@@ -102,6 +102,8 @@ int gntdev_exp_wait_released(int fd, int dmabuf, uint32_t timeout_ms);
 int gntdev_imp_to_refs(int fd, int dmabuf, uint16_t domid, uint32_t count,
 		       uint32_t *refs);
 int gntdev_imp_release(int fd, int dmabuf);
+/* With a handle of 0, only what does not need one. */
+int gntdev_query(int fd, uint64_t handle, struct gntdev_query *op);
 
 /**
  * struct gntdev_mapping - foreign pages mapped in this process
