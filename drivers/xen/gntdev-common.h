@@ -319,7 +319,7 @@ void gntdev_show_fdinfo(struct seq_file *m, struct file *filp);
 /* gntdev-copy.c */
 long gntdev_ioctl_copy(struct gntdev_file *file, void __user *arg);
 
-/* gntdev-dmabuf.c, gntdev-dmabuf-cookies.c */
+/* gntdev-dmabuf.c, gntdev-dmabuf-cookies.c, gntdev-dmabuf-handles.c */
 #if IS_ENABLED(CONFIG_XEN_GNTDEV_DMABUF)
 int gntdev_dmabuf_init(void);
 void gntdev_dmabuf_exit(void);
@@ -330,6 +330,8 @@ long gntdev_ioctl_exp_from_refs(struct gntdev_file *file, void __user *arg);
 long gntdev_ioctl_exp_wait_released(struct gntdev_file *file, void __user *arg);
 long gntdev_ioctl_imp_to_refs(struct gntdev_file *file, void __user *arg);
 long gntdev_ioctl_imp_release(struct gntdev_file *file, void __user *arg);
+long gntdev_ioctl_export(struct gntdev_file *file, void __user *arg);
+long gntdev_ioctl_wait(struct gntdev_file *file, void __user *arg);
 #else
 static inline int gntdev_dmabuf_init(void)
 {
@@ -356,6 +358,8 @@ static inline int gntdev_dmabufs_query(struct gntdev_file *file,
 #define gntdev_ioctl_exp_wait_released	NULL
 #define gntdev_ioctl_imp_to_refs	NULL
 #define gntdev_ioctl_imp_release	NULL
+#define gntdev_ioctl_export		NULL
+#define gntdev_ioctl_wait		NULL
 #endif
 
 #endif /* _XEN_GNTDEV_COMMON_H */

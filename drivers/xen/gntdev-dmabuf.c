@@ -8,6 +8,7 @@
  */
 
 #include <linux/atomic.h>
+#include <linux/eventfd.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 
@@ -110,6 +111,10 @@ void gntdev_buffer_over(struct gntdev_buffer *buf)
 	WRITE_ONCE(table->wakeups, table->wakeups + 1);
 	wake_up_all(&table->over);
 	mutex_unlock(&table->lock);
+	if (buf->eventfd) {
+		eventfd_signal(buf->eventfd);
+		eventfd_ctx_put(buf->eventfd);
+	}
 }
 
 static struct rb_node *first_from(struct gntdev_dmabuf_table *table, u64 handle)

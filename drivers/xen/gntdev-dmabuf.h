@@ -16,6 +16,8 @@
 
 #include "gntdev-common.h"
 
+struct eventfd_ctx;
+
 /**
  * struct gntdev_dmabuf_table - exports and imports made through an open file
  * @kref: the open file, and every export and import until it is over
@@ -56,6 +58,7 @@ struct gntdev_cookie {
  * @handle: names it, and nothing else ever
  * @table: where it is; a reference is held
  * @cookie: names it for the commands that know numbers of descriptors
+ * @eventfd: signalled when it is over; NULL if nobody asked; a reference is held
  * @import: it is an import
  * @readonly: shared for reading only
  * @released: nobody uses it any more, but some pages may still be reachable
@@ -69,6 +72,7 @@ struct gntdev_buffer {
 	u64 handle;
 	struct gntdev_dmabuf_table *table;
 	struct gntdev_cookie cookie;
+	struct eventfd_ctx *eventfd;
 	bool import;
 	bool readonly;
 	bool released;

@@ -117,6 +117,14 @@ static const struct gntdev_ioctl gntdev_ioctls[] = {
 		.cmd = IOCTL_GNTDEV_DMABUF_IMP_RELEASE,
 		.handler = gntdev_ioctl_imp_release,
 	},
+	[0x20] = {
+		.cmd = IOCTL_GNTDEV_DMABUF_EXPORT,
+		.handler = gntdev_ioctl_export,
+	},
+	[0x23] = {
+		.cmd = IOCTL_GNTDEV_DMABUF_WAIT,
+		.handler = gntdev_ioctl_wait,
+	},
 	[0x24] = {
 		.cmd = IOCTL_GNTDEV_QUERY,
 		.handler = gntdev_ioctl_query,

@@ -310,6 +310,84 @@ struct ioctl_gntdev_dmabuf_imp_release {
 #define IOCTL_GNTDEV_DMABUF_IMP_RELEASE \
 	_IOC(_IOC_NONE, 'G', 12, sizeof(struct ioctl_gntdev_dmabuf_imp_release))
 
+/*
+ * For GNTDEV_DMABUF_* flags, the values of GNTDEV_DMA_FLAG_WC and _COHERENT are
+ * valid at export, too.
+ */
+
+/* Share for reading only. */
+#define GNTDEV_DMABUF_READONLY		(1 << 2)
+/* Signal an eventfd, once, when the last grant is unmapped or ended. */
+#define GNTDEV_DMABUF_EVENTFD		(1 << 3)
+
+/**
+ * struct gntdev_dmabuf_export - make a dma-buf of granted frames
+ * @size: sizeof(struct gntdev_dmabuf_export)
+ * @flags: GNTDEV_DMABUF_* bits, and GNTDEV_DMA_FLAG_WC or
+ *	GNTDEV_DMA_FLAG_COHERENT, not both
+ * @refs: pointer to @count references of 32 bits
+ * @count: how many, 1 up to the limit that IOCTL_GNTDEV_QUERY tells; where pages
+ *	of the kernel are larger than 4 KiB, as many as make whole pages, or it
+ *	fails with EOPNOTSUPP
+ * @domid: the granting domain
+ * @offset: where the data begins in the first frame, in bytes
+ * @eventfd: with GNTDEV_DMABUF_EVENTFD, a descriptor of an eventfd, which the
+ *	caller may close; otherwise 0
+ * @length: length of the data in bytes; it has to end in the last page
+ * @fd: out: file descriptor of the dma-buf, with close-on-exec set
+ * @pad: 0
+ * @handle: out: names the export until its last grant is unmapped
+ *
+ * The dma-buf consists of whole frames. Where the data is in them, users of the
+ * dma-buf have to be told by other means; IOCTL_GNTDEV_QUERY repeats it.
+ *
+ * With GNTDEV_DMABUF_READONLY, the file of the dma-buf is read-only. Without,
+ * frames that are granted for reading only make it fail with EACCES.
+ */
+struct gntdev_dmabuf_export {
+	__u32 size;
+	__u32 flags;
+	__u64 refs;
+	__u32 count;
+	__u32 domid;
+	__u32 offset;
+	__s32 eventfd;
+	__u64 length;
+	__s32 fd;
+	__u32 pad;
+	__u64 handle;
+};
+
+#define IOCTL_GNTDEV_DMABUF_EXPORT \
+	_IOWR('G', 0x20, struct gntdev_dmabuf_export)
+
+/**
+ * struct gntdev_dmabuf_wait - wait until the last grant is unmapped or ended
+ * @size: sizeof(struct gntdev_dmabuf_wait)
+ * @flags: 0
+ * @handle: of an export or an import made through this open file
+ * @timeout_ns: how long to wait, in nanoseconds: 0 only asks, the largest number
+ *	means for ever; out: what is left of it
+ * @left: out: number of grants that are not unmapped, or ended
+ * @pad: 0
+ *
+ * Returns 0 once there is no such grant. ETIMEDOUT, with @left filled in, when
+ * that takes too long. ENOENT when there is no such handle (any more): for a
+ * handle that there was, this means the same as 0. A wait that a signal
+ * interrupts can be called again with the same structure.
+ */
+struct gntdev_dmabuf_wait {
+	__u32 size;
+	__u32 flags;
+	__u64 handle;
+	__u64 timeout_ns;
+	__u32 left;
+	__u32 pad;
+};
+
+#define IOCTL_GNTDEV_DMABUF_WAIT \
+	_IOWR('G', 0x23, struct gntdev_dmabuf_wait)
+
 /* The dma-buf commands are there. */
 #define GNTDEV_FEATURE_DMABUF		(1 << 0)
 /* A range of grants can be mmapped several times at a time. */

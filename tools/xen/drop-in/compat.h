@@ -26,6 +26,12 @@
 #define vm_flags_clear(vma, clear)	((vma)->vm_flags &= ~(clear))
 #endif
 
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+#include <linux/eventfd.h>
+
+#define eventfd_signal(ctx)		eventfd_signal(ctx, 1)
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 #include <linux/compiler_types.h>
 #include <linux/maple_tree.h>

@@ -271,7 +271,8 @@ TEST_F(errors, unknown_commands)
 	for (unsigned int nr = 0; nr < 256; nr++) {
 		for (size_t i = 0; i < ARRAY_SIZE_OF(sizes); i++) {
 			/* Directions are part of the number, too. */
-			if (nr == _IOC_NR(IOCTL_GNTDEV_QUERY))
+			if (nr >= _IOC_NR(IOCTL_GNTDEV_DMABUF_EXPORT) &&
+			    nr <= _IOC_NR(IOCTL_GNTDEV_QUERY))
 				continue;
 			EXPECT_EQ(ENOTTY,
 				  command_error(self->fd,
@@ -331,6 +332,8 @@ TEST_F(errors, command_numbers_are_those_of_old)
 	EXPECT_EQ(0x08470a, IOCTL_GNTDEV_DMABUF_EXP_WAIT_RELEASED);
 	EXPECT_EQ(0x14470b, IOCTL_GNTDEV_DMABUF_IMP_TO_REFS);
 	EXPECT_EQ(0x08470c, IOCTL_GNTDEV_DMABUF_IMP_RELEASE);
+	EXPECT_EQ(0xc0384720, IOCTL_GNTDEV_DMABUF_EXPORT);
+	EXPECT_EQ(0xc0204723, IOCTL_GNTDEV_DMABUF_WAIT);
 	EXPECT_EQ(0xc0784724, IOCTL_GNTDEV_QUERY);
 	EXPECT_EQ(24, sizeof(struct gntdev_grant_copy_segment));
 }

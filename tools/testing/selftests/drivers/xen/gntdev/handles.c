@@ -6,8 +6,13 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 #include "kselftest_harness.h"
 #include "gntdev-test.h"
@@ -15,12 +20,15 @@
 
 #define RW (PROT_READ | PROT_WRITE)
 #define PAGES cut(4)
+#define DEADLINE_NS (DEADLINE_MS * 1000000ull)
 /* No handle is ever that large. */
 #define NO_SUCH_HANDLE (1ull << 63)
 
 /* Whatever structure a command has, and more behind it. */
 union any_op {
 	uint32_t size;
+	struct gntdev_dmabuf_export export;
+	struct gntdev_dmabuf_wait wait;
 	struct gntdev_query query;
 	unsigned char bytes[2 * 4096];
 };
@@ -30,10 +38,14 @@ struct command {
 	unsigned long number;
 	/* Size of the first version. */
 	uint32_t size;
+	/* What good_op() leads to. */
+	int result;
 };
 
 static const struct command commands[] = {
-	{ "QUERY", IOCTL_GNTDEV_QUERY, 120 },
+	{ "DMABUF_EXPORT", IOCTL_GNTDEV_DMABUF_EXPORT, 56, 0 },
+	{ "DMABUF_WAIT", IOCTL_GNTDEV_DMABUF_WAIT, 32, -ENOENT },
+	{ "QUERY", IOCTL_GNTDEV_QUERY, 120, 0 },
 };
 
 FIXTURE(handles) {
@@ -84,16 +96,43 @@ static int export_old(FIXTURE_DATA(handles) *self)
 	return ret ? ret : dmabuf;
 }
 
+static void good_export(FIXTURE_DATA(handles) *self)
+{
+	memset(self->op, 0, sizeof(*self->op));
+	self->op->export = (struct gntdev_dmabuf_export){
+		.size = sizeof(self->op->export),
+		.refs = (uintptr_t)self->from.refs,
+		.count = PAGES,
+		.domid = self->from.domid,
+		.length = bytes_of(PAGES),
+		/* These are for results. */
+		.fd = -1,
+		.handle = ~0ull,
+	};
+}
+
 /* A command that does what it should, in self->op. */
 static void good_op(FIXTURE_DATA(handles) *self, const struct command *command)
 {
 	memset(self->op, 0, sizeof(*self->op));
 	self->op->size = command->size;
+	if (command->number == IOCTL_GNTDEV_DMABUF_EXPORT)
+		good_export(self);
+}
+
+/* Whatever a command that worked made. */
+static void undo_op(FIXTURE_DATA(handles) *self, const struct command *command)
+{
+	if (_IOC_NR(command->number) == _IOC_NR(IOCTL_GNTDEV_DMABUF_EXPORT))
+		close(self->op->export.fd);
 }
 
 static int run(FIXTURE_DATA(handles) *self, const struct command *command)
 {
-	return ioctl(self->fd, command->number, self->op) ? -errno : 0;
+	if (ioctl(self->fd, command->number, self->op))
+		return -errno;
+	undo_op(self, command);
+	return 0;
 }
 
 #define for_each_command(c) \
@@ -127,10 +166,10 @@ TEST_F(handles, larger_structures_must_be_zero)
 		EXPECT_EQ(-E2BIG, run(self, c)) TH_LOG("%s", c->name);
 		self->op->bytes[4095] = 0;
 		self->op->bytes[4096] = 1;
-		EXPECT_EQ(0, run(self, c)) TH_LOG("%s", c->name);
+		EXPECT_EQ(c->result, run(self, c)) TH_LOG("%s", c->name);
 		good_op(self, c);
 		self->op->size = 4097;
-		EXPECT_EQ(sysconf(_SC_PAGESIZE) == 4096 ? -E2BIG : 0,
+		EXPECT_EQ(sysconf(_SC_PAGESIZE) == 4096 ? -E2BIG : c->result,
 			  run(self, c)) TH_LOG("%s", c->name);
 		self->op->size = ~0u;
 		EXPECT_EQ(-E2BIG, run(self, c)) TH_LOG("%s", c->name);
@@ -149,7 +188,7 @@ TEST_F(handles, size_in_the_number_is_ignored)
 			other.number = _IOC(_IOC_READ | _IOC_WRITE, 'G',
 					    _IOC_NR(c->number), sizes[i]);
 			good_op(self, c);
-			EXPECT_EQ(0, run(self, &other)) TH_LOG("%s", c->name);
+			EXPECT_EQ(c->result, run(self, &other)) TH_LOG("%s", c->name);
 			other.number = _IOC(_IOC_READ, 'G', _IOC_NR(c->number),
 					    sizes[i]);
 			EXPECT_EQ(-ENOTTY, run(self, &other))
@@ -295,6 +334,497 @@ TEST_F(handles, totals_of_exports_and_imports)
 	EXPECT_TRUE(released(self->fd, second));
 	EXPECT_TRUE(totals(self->fd, 0, 0, 0, 0));
 	EXPECT_EQ(0, fdinfo(self->fd, "pending-grants"));
+}
+
+static int export_some(FIXTURE_DATA(handles) *self, uint32_t flags,
+		       uint64_t *handle)
+{
+	int dmabuf = -1;
+	int ret = gntdev_export(self->fd, flags, self->from.domid,
+				self->from.refs, PAGES, &dmabuf, handle);
+
+	return ret ? ret : dmabuf;
+}
+
+/* Over, and its handle with it. */
+static bool over(int fd, uint64_t handle)
+{
+	uint32_t left;
+	int ret = gntdev_wait(fd, handle, DEADLINE_NS, &left);
+
+	if (ret != -ENOENT && (ret || left))
+		return false;
+	return gntdev_wait(fd, handle, 0, &left) == -ENOENT;
+}
+
+static bool handle_exists(int fd, uint64_t handle)
+{
+	struct gntdev_query query;
+
+	return !gntdev_query(fd, handle, &query);
+}
+
+/* Another export, that ends at once. */
+static int closed_export(FIXTURE_DATA(handles) *self)
+{
+	uint64_t handle = 0;
+	int dmabuf = export_some(self, 0, &handle);
+
+	if (dmabuf < 0)
+		return dmabuf;
+	close(dmabuf);
+	return !over(self->fd, handle);
+}
+
+static void export_and_back(struct __test_metadata *_metadata,
+			    FIXTURE_DATA(handles) *self, uint32_t flags)
+{
+	struct gntdev_query query;
+	uint64_t handle = 0;
+	uint32_t left = 0;
+	int dmabuf;
+
+	ASSERT_EQ(0, granter_fill(&self->from, flags + 3));
+	dmabuf = export_some(self, flags, &handle);
+	ASSERT_GE(dmabuf, 0);
+	EXPECT_EQ(FD_CLOEXEC, fcntl(dmabuf, F_GETFD));
+	EXPECT_EQ(bytes_of(PAGES), lseek(dmabuf, 0, SEEK_END));
+	EXPECT_EQ(0, check_dmabuf(dmabuf, PAGES, flags + 3));
+	EXPECT_EQ(0, fill_dmabuf(dmabuf, PAGES, flags + 4));
+	EXPECT_EQ(0, granter_check(&self->from, flags + 4));
+	ASSERT_EQ(0, gntdev_query(self->fd, handle, &query));
+	EXPECT_EQ(handle, query.handle);
+	EXPECT_EQ(0, query.state);
+	EXPECT_EQ(self->from.domid, query.domid);
+	EXPECT_EQ(PAGES, query.count);
+	EXPECT_EQ(PAGES, query.left);
+	EXPECT_EQ(0, query.offset);
+	EXPECT_EQ(bytes_of(PAGES), query.length);
+	EXPECT_EQ(-ETIMEDOUT, gntdev_wait(self->fd, handle, 0, &left));
+	EXPECT_EQ(PAGES, left);
+	/* No number is a name for it. */
+	EXPECT_EQ(-ENOENT, gntdev_exp_wait_released(self->fd, dmabuf, 0));
+	close(dmabuf);
+	EXPECT_TRUE(over(self->fd, handle));
+	EXPECT_EQ(-ENOENT, gntdev_query(self->fd, handle, &query));
+}
+
+TEST_F(handles, export_is_shared)
+{
+	export_and_back(_metadata, self, 0);
+	export_and_back(_metadata, self, GNTDEV_DMA_FLAG_WC);
+	export_and_back(_metadata, self, GNTDEV_DMA_FLAG_COHERENT);
+}
+
+TEST_F(handles, export_for_reading_only)
+{
+	struct gntdev_query query;
+	uint64_t handle = 0;
+	void *mem;
+	int dmabuf = export_some(self, GNTDEV_DMABUF_READONLY, &handle);
+
+	ASSERT_GE(dmabuf, 0);
+	EXPECT_EQ(O_RDONLY, fcntl(dmabuf, F_GETFL) & O_ACCMODE);
+	EXPECT_EQ(NULL, map_dmabuf(dmabuf, PAGES, RW));
+	EXPECT_EQ(EACCES, errno);
+	EXPECT_EQ(0, check_dmabuf(dmabuf, PAGES, GRANTER_SEED));
+	mem = map_dmabuf(dmabuf, PAGES, PROT_READ);
+	ASSERT_NE(NULL, mem);
+	EXPECT_EQ(-1, mprotect(mem, bytes_of(PAGES), RW));
+	EXPECT_EQ(EACCES, errno);
+	ASSERT_EQ(0, gntdev_query(self->fd, handle, &query));
+	EXPECT_EQ(GNTDEV_STATE_READONLY, query.state);
+	munmap(mem, bytes_of(PAGES));
+	close(dmabuf);
+	EXPECT_TRUE(over(self->fd, handle));
+}
+
+/* What an old command does of itself is to be asked for. */
+TEST_F(handles, export_of_read_only_grants)
+{
+	struct granter from;
+	uint64_t handle = 0;
+	int dmabuf = -1;
+	int ret = granter_open_readonly(&from, PAGES);
+
+	if (ret == -EOPNOTSUPP)
+		SKIP(return, NO_READ_ONLY);
+	if (ret == -EBUSY)
+		SKIP(return, "one connection to the guest at a time");
+	ASSERT_EQ(0, ret);
+	EXPECT_EQ(-EACCES, gntdev_export(self->fd, 0, from.domid, from.refs,
+					 PAGES, &dmabuf, &handle));
+	EXPECT_EQ(0, gntdev_export(self->fd, GNTDEV_DMABUF_READONLY,
+				   from.domid, from.refs, PAGES, &dmabuf,
+				   &handle));
+	EXPECT_EQ(0, check_dmabuf(dmabuf, PAGES, GRANTER_SEED));
+	close(dmabuf);
+	EXPECT_TRUE(over(self->fd, handle));
+	EXPECT_EQ(0, granter_close(&from));
+}
+
+static int run_export(FIXTURE_DATA(handles) *self)
+{
+	return ioctl(self->fd, IOCTL_GNTDEV_DMABUF_EXPORT, self->op) ? -errno :
+								       0;
+}
+
+#define EXPECT_REFUSED(error, member, value) \
+	do { \
+		good_export(self); \
+		self->op->export.member = (value); \
+		EXPECT_EQ(-(error), run_export(self)) \
+			TH_LOG(#member " = %#llx", \
+			       (unsigned long long)(value)); \
+	} while (0)
+
+TEST_F(handles, export_refuses_bad_arguments)
+{
+	uint32_t page = cut(1) * GRANT_PAGE_SIZE;
+	unsigned int fds = count_open_fds();
+	uint64_t size = bytes_of(PAGES);
+
+	for (uint32_t bit = 4; bit < 32; bit++)
+		EXPECT_REFUSED(EINVAL, flags, 1u << bit);
+	EXPECT_REFUSED(EINVAL, flags, 3);
+	EXPECT_REFUSED(EINVAL, pad, 1);
+	EXPECT_REFUSED(EINVAL, eventfd, 1);
+	EXPECT_REFUSED(EINVAL, eventfd, -1);
+	EXPECT_REFUSED(EINVAL, count, 0);
+	EXPECT_REFUSED(EINVAL, count, gntdev_limit() + 1);
+	EXPECT_REFUSED(EINVAL, count, ~0u);
+	EXPECT_REFUSED(EINVAL, domid, FIRST_RESERVED_DOMID);
+	EXPECT_REFUSED(EINVAL, domid, 0x10000 + self->from.domid);
+	EXPECT_REFUSED(EFAULT, refs, 0);
+	EXPECT_REFUSED(EFAULT, refs, ~0ull - 4095);
+	EXPECT_REFUSED(EINVAL, length, 0);
+	EXPECT_REFUSED(EINVAL, length, size + 1);
+	EXPECT_REFUSED(EINVAL, length, ~0ull);
+	EXPECT_REFUSED(EINVAL, offset, 1);
+	EXPECT_REFUSED(EINVAL, offset, GRANT_PAGE_SIZE);
+	EXPECT_REFUSED(EINVAL, offset, ~0u);
+	/* The last page has no data. */
+	EXPECT_REFUSED(EINVAL, length, size - page);
+	EXPECT_REFUSED(EINVAL, length, 1);
+	EXPECT_EQ(fds, count_open_fds());
+	EXPECT_TRUE(totals(self->fd, 0, 0, 0, 0));
+	good_export(self);
+	self->op->export.refs = (uintptr_t)self->from.refs;
+	EXPECT_EQ(0, run_export(self));
+	close(self->op->export.fd);
+}
+
+TEST_F(handles, export_remembers_where_the_data_is)
+{
+	uint32_t page = cut(1) * GRANT_PAGE_SIZE;
+	struct gntdev_query query;
+
+	good_export(self);
+	self->op->export.offset = GRANT_PAGE_SIZE - 1;
+	self->op->export.length = bytes_of(PAGES) - page - GRANT_PAGE_SIZE + 2;
+	ASSERT_EQ(0, run_export(self));
+	ASSERT_EQ(0, gntdev_query(self->fd, self->op->export.handle, &query));
+	EXPECT_EQ(GRANT_PAGE_SIZE - 1, query.offset);
+	EXPECT_EQ(self->op->export.length, query.length);
+	close(self->op->export.fd);
+	/* A byte less, and the last page has none. */
+	self->op->export.length--;
+	EXPECT_EQ(-EINVAL, run_export(self));
+}
+
+TEST_F(handles, export_whose_result_cannot_be_stored)
+{
+	unsigned int fds = count_open_fds();
+	uint64_t last;
+
+	good_export(self);
+	ASSERT_EQ(0, run_export(self));
+	last = self->op->export.handle;
+	close(self->op->export.fd);
+	for (int i = 0; i < 20; i++) {
+		ASSERT_EQ(0, mprotect(self->op, sizeof(*self->op), PROT_READ));
+		EXPECT_EQ(-EFAULT, run_export(self));
+		ASSERT_EQ(0, mprotect(self->op, sizeof(*self->op), RW));
+		ASSERT_EQ(fds, count_open_fds());
+	}
+	EXPECT_TRUE(totals(self->fd, 0, 0, 0, 0));
+	for (uint64_t handle = last + 1; handle < last + 30; handle++)
+		EXPECT_FALSE(handle_exists(self->fd, handle));
+	ASSERT_EQ(0, run_export(self));
+	EXPECT_LT(last, self->op->export.handle);
+	close(self->op->export.fd);
+}
+
+TEST_F(handles, handles_are_never_reused)
+{
+	uint64_t handle, last = 0;
+	int other = gntdev_open();
+
+	ASSERT_GE(other, 0);
+	for (int i = 0; i < 50; i++) {
+		int dmabuf = -1;
+
+		ASSERT_EQ(0, gntdev_export(i % 2 ? other : self->fd, 0,
+					   self->from.domid, self->from.refs,
+					   PAGES, &dmabuf, &handle));
+		EXPECT_LT(last, handle);
+		last = handle;
+		/* Each file knows its own only. */
+		EXPECT_EQ(i % 2, handle_exists(other, handle));
+		EXPECT_EQ(!(i % 2), handle_exists(self->fd, handle));
+		close(dmabuf);
+		EXPECT_TRUE(over(i % 2 ? other : self->fd, handle));
+	}
+	close(other);
+}
+
+TEST_F(handles, wait_refuses_bad_arguments)
+{
+	struct gntdev_dmabuf_wait op = { .size = sizeof(op) };
+	uint64_t handle = 0;
+	uint32_t left;
+	int dmabuf = export_some(self, 0, &handle);
+
+	ASSERT_GE(dmabuf, 0);
+	op.handle = handle;
+	for (unsigned int bit = 0; bit < 32; bit++) {
+		op.flags = 1u << bit;
+		EXPECT_EQ(-1, ioctl(self->fd, IOCTL_GNTDEV_DMABUF_WAIT, &op));
+		EXPECT_EQ(EINVAL, errno);
+	}
+	op.flags = 0;
+	op.pad = 1;
+	EXPECT_EQ(-1, ioctl(self->fd, IOCTL_GNTDEV_DMABUF_WAIT, &op));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-ENOENT, gntdev_wait(self->fd, 0, 0, &left));
+	EXPECT_EQ(-ENOENT, gntdev_wait(self->fd, NO_SUCH_HANDLE, 0, &left));
+	EXPECT_EQ(-ENOENT, gntdev_wait(self->fd, ~0ull, ~0ull, &left));
+	close(dmabuf);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+TEST_F(handles, timeout_is_kept)
+{
+	struct gntdev_dmabuf_wait op = { .size = sizeof(op) };
+	uint64_t start, handle = 0;
+	int dmabuf = export_some(self, 0, &handle);
+
+	ASSERT_GE(dmabuf, 0);
+	op.handle = handle;
+	op.timeout_ns = 300000000;
+	start = now_ns();
+	EXPECT_EQ(-1, ioctl(self->fd, IOCTL_GNTDEV_DMABUF_WAIT, &op));
+	EXPECT_EQ(ETIMEDOUT, errno);
+	EXPECT_LE(300000000, now_ns() - start);
+	EXPECT_GT(5000000000ull, now_ns() - start);
+	EXPECT_EQ(0, op.timeout_ns);
+	EXPECT_EQ(PAGES, op.left);
+	close(dmabuf);
+	EXPECT_TRUE(over(self->fd, handle));
+}
+
+struct waiter {
+	pthread_t thread;
+	pid_t tid;
+	int fd;
+	uint64_t handle;
+	uint32_t left;
+	int ret;
+};
+
+static void *waiter_thread(void *arg)
+{
+	struct waiter *waiter = arg;
+
+	__atomic_store_n(&waiter->tid, gettid(), __ATOMIC_RELEASE);
+	waiter->ret = gntdev_wait(waiter->fd, waiter->handle, ~0ull,
+				  &waiter->left);
+	return NULL;
+}
+
+/* Whether a process, or a thread, sleeps so that a signal can wake it. */
+static bool task_sleeps(void *arg)
+{
+	pid_t task = __atomic_load_n((pid_t *)arg, __ATOMIC_ACQUIRE);
+	char path[64], state = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", task);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (fscanf(file, "%*d %*s %c", &state) != 1)
+		state = 0;
+	fclose(file);
+	return state == 'S';
+}
+
+static bool start_waiter(struct waiter *waiter, int fd, uint64_t handle)
+{
+	*waiter = (struct waiter){
+		.fd = fd,
+		.handle = handle,
+		.left = ~0u,
+		.ret = 1,
+	};
+	if (pthread_create(&waiter->thread, NULL, waiter_thread, waiter))
+		return false;
+	return wait_until(task_sleeps, &waiter->tid, DEADLINE_MS);
+}
+
+TEST_F(handles, all_waiters_wake)
+{
+	struct waiter waiters[8];
+	uint64_t handle = 0;
+	int dmabuf = export_some(self, 0, &handle);
+
+	ASSERT_GE(dmabuf, 0);
+	for (size_t i = 0; i < ARRAY_SIZE_OF(waiters); i++)
+		ASSERT_TRUE(start_waiter(&waiters[i], self->fd, handle));
+	/* A buffer of the same file that ends does not wake them. */
+	EXPECT_EQ(0, closed_export(self));
+	for (size_t i = 0; i < ARRAY_SIZE_OF(waiters); i++)
+		EXPECT_TRUE(task_sleeps(&waiters[i].tid) ||
+			    wait_until(task_sleeps, &waiters[i].tid,
+				       DEADLINE_MS));
+	close(dmabuf);
+	for (size_t i = 0; i < ARRAY_SIZE_OF(waiters); i++) {
+		ASSERT_EQ(0, pthread_join(waiters[i].thread, NULL));
+		EXPECT_EQ(0, waiters[i].ret);
+		EXPECT_EQ(0, waiters[i].left);
+	}
+	/* Now nothing maps the grants. */
+	EXPECT_EQ(0, granter_close(&self->from));
+	ASSERT_EQ(0, granter_open(&self->from, PAGES));
+}
+
+static void on_signal(int sig)
+{
+}
+
+/* Interrupted, a wait can go on with what is left of its time. */
+TEST_F(handles, signal_interrupts_a_wait)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	struct gntdev_dmabuf_wait op = { .size = sizeof(op) };
+	uint64_t handle = 0;
+	pid_t child;
+	int dmabuf = export_some(self, 0, &handle);
+
+	ASSERT_GE(dmabuf, 0);
+	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	child = fork();
+	ASSERT_GE(child, 0);
+	if (!child) {
+		pid_t parent = getppid();
+
+		if (!wait_until(task_sleeps, &parent, DEADLINE_MS))
+			_exit(1);
+		kill(parent, SIGUSR1);
+		_exit(0);
+	}
+	op.handle = handle;
+	op.timeout_ns = 1000000000000;
+	EXPECT_EQ(-1, ioctl(self->fd, IOCTL_GNTDEV_DMABUF_WAIT, &op));
+	EXPECT_EQ(EINTR, errno);
+	EXPECT_GT(1000000000000, op.timeout_ns);
+	EXPECT_LT(900000000000, op.timeout_ns);
+	EXPECT_EQ(PAGES, op.left);
+	ASSERT_EQ(child, waitpid(child, NULL, 0));
+	close(dmabuf);
+	EXPECT_TRUE(over(self->fd, handle));
+}
+
+static bool signalled(int eventfd)
+{
+	uint64_t value = 0;
+
+	return read(eventfd, &value, sizeof(value)) == sizeof(value) &&
+	       value == 1;
+}
+
+static bool is_signalled(void *arg)
+{
+	struct pollfd poll_fd = { .fd = *(int *)arg, .events = POLLIN };
+
+	return poll(&poll_fd, 1, 0) == 1;
+}
+
+TEST_F(handles, eventfd_is_signalled_once)
+{
+	int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	uint64_t handle;
+	int dmabuf;
+
+	ASSERT_GE(event, 0);
+	good_export(self);
+	self->op->export.flags = GNTDEV_DMABUF_EVENTFD;
+	self->op->export.eventfd = event;
+	ASSERT_EQ(0, run_export(self));
+	dmabuf = self->op->export.fd;
+	handle = self->op->export.handle;
+	EXPECT_FALSE(signalled(event));
+	EXPECT_EQ(0, check_dmabuf(dmabuf, PAGES, GRANTER_SEED));
+	EXPECT_FALSE(signalled(event));
+	close(dmabuf);
+	EXPECT_TRUE(over(self->fd, handle));
+	EXPECT_TRUE(wait_until(is_signalled, &event, DEADLINE_MS));
+	EXPECT_TRUE(signalled(event));
+	EXPECT_FALSE(signalled(event));
+	close(event);
+}
+
+TEST_F(handles, eventfd_is_signalled_after_the_file_was_closed)
+{
+	int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int dmabuf;
+
+	ASSERT_GE(event, 0);
+	good_export(self);
+	self->op->export.flags = GNTDEV_DMABUF_EVENTFD;
+	self->op->export.eventfd = fcntl(event, F_DUPFD_CLOEXEC, 0);
+	ASSERT_EQ(0, run_export(self));
+	dmabuf = self->op->export.fd;
+	close(self->op->export.eventfd);
+	close(self->fd);
+	EXPECT_EQ(0, check_dmabuf(dmabuf, PAGES, GRANTER_SEED));
+	EXPECT_FALSE(signalled(event));
+	close(dmabuf);
+	EXPECT_TRUE(wait_until(is_signalled, &event, DEADLINE_MS));
+	EXPECT_TRUE(signalled(event));
+	close(event);
+	self->fd = gntdev_open();
+}
+
+TEST_F(handles, eventfd_must_be_one)
+{
+	int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	good_export(self);
+	self->op->export.flags = GNTDEV_DMABUF_EVENTFD;
+	self->op->export.eventfd = -1;
+	EXPECT_EQ(-EBADF, run_export(self));
+	self->op->export.eventfd = 900;
+	EXPECT_EQ(-EBADF, run_export(self));
+	self->op->export.eventfd = self->fd;
+	EXPECT_EQ(-EINVAL, run_export(self));
+	/* Of a failed export nothing is told. */
+	self->op->export.eventfd = event;
+	ASSERT_EQ(0, mprotect(self->op, sizeof(*self->op), PROT_READ));
+	EXPECT_EQ(-EFAULT, run_export(self));
+	ASSERT_EQ(0, mprotect(self->op, sizeof(*self->op), RW));
+	EXPECT_FALSE(signalled(event));
+	self->op->export.refs = 0;
+	EXPECT_EQ(-EFAULT, run_export(self));
+	EXPECT_FALSE(signalled(event));
+	close(event);
 }
 
 TEST_HARNESS_MAIN

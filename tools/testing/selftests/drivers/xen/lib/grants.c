@@ -289,6 +289,39 @@ int gntdev_imp_release(int fd, int dmabuf)
 	return xioctl(fd, IOCTL_GNTDEV_DMABUF_IMP_RELEASE, &op);
 }
 
+int gntdev_export(int fd, uint32_t flags, uint16_t domid, const uint32_t *refs,
+		  uint32_t count, int *dmabuf, uint64_t *handle)
+{
+	struct gntdev_dmabuf_export op = {
+		.size = sizeof(op),
+		.flags = flags,
+		.refs = (uintptr_t)refs,
+		.count = count,
+		.domid = domid,
+		.length = page_bytes(count),
+	};
+	int ret = xioctl(fd, IOCTL_GNTDEV_DMABUF_EXPORT, &op);
+
+	if (!ret) {
+		*dmabuf = op.fd;
+		*handle = op.handle;
+	}
+	return ret;
+}
+
+int gntdev_wait(int fd, uint64_t handle, uint64_t timeout_ns, uint32_t *left)
+{
+	struct gntdev_dmabuf_wait op = {
+		.size = sizeof(op),
+		.handle = handle,
+		.timeout_ns = timeout_ns,
+	};
+	int ret = xioctl(fd, IOCTL_GNTDEV_DMABUF_WAIT, &op);
+
+	*left = op.left;
+	return ret;
+}
+
 int gntdev_query(int fd, uint64_t handle, struct gntdev_query *op)
 {
 	*op = (struct gntdev_query){ .size = sizeof(*op), .handle = handle };

@@ -102,6 +102,11 @@ int gntdev_exp_wait_released(int fd, int dmabuf, uint32_t timeout_ms);
 int gntdev_imp_to_refs(int fd, int dmabuf, uint16_t domid, uint32_t count,
 		       uint32_t *refs);
 int gntdev_imp_release(int fd, int dmabuf);
+/* The same by handles; what is not given here is that of all pages. */
+int gntdev_export(int fd, uint32_t flags, uint16_t domid, const uint32_t *refs,
+		  uint32_t count, int *dmabuf, uint64_t *handle);
+/* How many grants are left is told with 0 and -ETIMEDOUT. */
+int gntdev_wait(int fd, uint64_t handle, uint64_t timeout_ns, uint32_t *left);
 /* With a handle of 0, only what does not need one. */
 int gntdev_query(int fd, uint64_t handle, struct gntdev_query *op);
 
