@@ -331,6 +331,8 @@ long gntdev_ioctl_exp_wait_released(struct gntdev_file *file, void __user *arg);
 long gntdev_ioctl_imp_to_refs(struct gntdev_file *file, void __user *arg);
 long gntdev_ioctl_imp_release(struct gntdev_file *file, void __user *arg);
 long gntdev_ioctl_export(struct gntdev_file *file, void __user *arg);
+long gntdev_ioctl_import(struct gntdev_file *file, void __user *arg);
+long gntdev_ioctl_import_release(struct gntdev_file *file, void __user *arg);
 long gntdev_ioctl_wait(struct gntdev_file *file, void __user *arg);
 #else
 static inline int gntdev_dmabuf_init(void)
@@ -359,6 +361,8 @@ static inline int gntdev_dmabufs_query(struct gntdev_file *file,
 #define gntdev_ioctl_imp_to_refs	NULL
 #define gntdev_ioctl_imp_release	NULL
 #define gntdev_ioctl_export		NULL
+#define gntdev_ioctl_import		NULL
+#define gntdev_ioctl_import_release	NULL
 #define gntdev_ioctl_wait		NULL
 #endif
 

@@ -186,7 +186,8 @@ long gntdev_ioctl_exp_wait_released(struct gntdev_file *file, void __user *arg)
 static struct gntdev_import *import_create(struct gntdev_dmabuf_table *table,
 					   u32 fd, u32 count, domid_t domid)
 {
-	struct dma_buf *dmabuf = gntdev_import_get(fd);
+	struct gntdev_import_range range = { .domid = domid, .count = count };
+	struct dma_buf *dmabuf = gntdev_import_get(fd, false);
 
 	if (IS_ERR(dmabuf))
 		return ERR_CAST(dmabuf);
@@ -194,7 +195,7 @@ static struct gntdev_import *import_create(struct gntdev_dmabuf_table *table,
 		dma_buf_put(dmabuf);
 		return ERR_PTR(-EINVAL);
 	}
-	return gntdev_import_create(table, dmabuf, count, domid);
+	return gntdev_import_create(table, dmabuf, &range);
 }
 
 /**

@@ -6,9 +6,13 @@
  * nothing fails after that.
  */
 
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/build_bug.h>
 #include <linux/eventfd.h>
 #include <linux/file.h>
+#include <linux/math.h>
+#include <linux/printk.h>
 #include <linux/uaccess.h>
 
 #include "gntdev-dmabuf.h"
@@ -16,12 +20,16 @@
 /* These are the first versions, without room that is not spoken for. */
 static_assert(offsetofend(struct gntdev_dmabuf_export, handle) == 56);
 static_assert(sizeof(struct gntdev_dmabuf_export) == 56);
+static_assert(offsetofend(struct gntdev_dmabuf_import, handle) == 64);
+static_assert(sizeof(struct gntdev_dmabuf_import) == 64);
+static_assert(offsetofend(struct gntdev_dmabuf_import_release, pad) == 24);
+static_assert(sizeof(struct gntdev_dmabuf_import_release) == 24);
 static_assert(offsetofend(struct gntdev_dmabuf_wait, pad) == 32);
 static_assert(sizeof(struct gntdev_dmabuf_wait) == 32);
 
 #define DMA_FLAGS	(GNTDEV_DMA_FLAG_WC | GNTDEV_DMA_FLAG_COHERENT)
-#define EXPORT_FLAGS	(DMA_FLAGS | GNTDEV_DMABUF_READONLY | \
-			 GNTDEV_DMABUF_EVENTFD)
+#define IMPORT_FLAGS	(GNTDEV_DMABUF_READONLY | GNTDEV_DMABUF_EVENTFD)
+#define EXPORT_FLAGS	(DMA_FLAGS | IMPORT_FLAGS)
 
 static struct eventfd_ctx *get_eventfd(u32 flags, s32 fd)
 {
@@ -138,6 +146,123 @@ long gntdev_ioctl_export(struct gntdev_file *file, void __user *arg)
 	return ret;
 }
 
+static int check_import(const struct gntdev_dmabuf_import *op)
+{
+	if ((op->flags & ~IMPORT_FLAGS) || !gntdev_domid_valid(op->domid))
+		return -EINVAL;
+	return op->length ? 0 : -EINVAL;
+}
+
+/* Which frames of the buffer the range of bytes touches. */
+static int find_range(const struct dma_buf *dmabuf,
+		      const struct gntdev_dmabuf_import *op,
+		      struct gntdev_import_range *range)
+{
+	u64 frames;
+
+	if (op->offset > dmabuf->size || op->length > dmabuf->size - op->offset)
+		return -EINVAL;
+	frames = DIV_ROUND_UP_ULL(op->offset % XEN_PAGE_SIZE + op->length,
+				  XEN_PAGE_SIZE);
+	if (frames > gntdev_limit() || !IS_ALIGNED(dmabuf->size, PAGE_SIZE))
+		return -EINVAL;
+	if (dmabuf->size >> XEN_PAGE_SHIFT > GNTDEV_COUNT_MAX) {
+		pr_debug_ratelimited("a buffer of %zu bytes is too large\n",
+				     dmabuf->size);
+		return -EOPNOTSUPP;
+	}
+	range->first = op->offset >> XEN_PAGE_SHIFT;
+	range->count = frames;
+	return 0;
+}
+
+static int check_room(const struct gntdev_dmabuf_import *op,
+		      unsigned int count,
+		      struct gntdev_dmabuf_import __user *user)
+{
+	if (op->capacity >= count)
+		return 0;
+	return put_user(count, &user->count) ? -EFAULT : -EINVAL;
+}
+
+static struct gntdev_import *create_import(struct gntdev_file *file,
+					   const struct gntdev_dmabuf_import *op,
+					   struct gntdev_dmabuf_import __user *user)
+{
+	struct gntdev_import_range range = {
+		.domid = op->domid,
+		.readonly = op->flags & GNTDEV_DMABUF_READONLY,
+	};
+	struct dma_buf *dmabuf;
+	int ret;
+
+	dmabuf = gntdev_import_get(op->fd, range.readonly);
+	if (IS_ERR(dmabuf))
+		return ERR_CAST(dmabuf);
+	ret = find_range(dmabuf, op, &range);
+	if (!ret)
+		ret = check_room(op, range.count, user);
+	if (ret) {
+		dma_buf_put(dmabuf);
+		return ERR_PTR(ret);
+	}
+	return gntdev_import_create(file->dmabufs, dmabuf, &range);
+}
+
+static int install_import(struct gntdev_import *imp,
+			  struct eventfd_ctx *eventfd,
+			  struct gntdev_dmabuf_import *op, void __user *arg)
+{
+	struct gntdev_buffer *buf = &imp->buffer;
+
+	op->count = buf->count;
+	op->data_offset = op->offset % XEN_PAGE_SIZE;
+	op->handle = buf->handle;
+	if (copy_to_user(u64_to_user_ptr(op->refs), imp->refs,
+			 array_size(buf->count, sizeof(imp->refs[0]))) ||
+	    copy_to_user(arg, op, sizeof(*op)))
+		return -EFAULT;
+	buf->offset = op->data_offset;
+	buf->length = op->length;
+	publish(buf, eventfd);
+	return 0;
+}
+
+/**
+ * gntdev_ioctl_import - IOCTL_GNTDEV_DMABUF_IMPORT
+ * @file: the open file
+ * @arg: struct gntdev_dmabuf_import
+ *
+ * Return: 0 or a negative errno.
+ */
+long gntdev_ioctl_import(struct gntdev_file *file, void __user *arg)
+{
+	struct gntdev_dmabuf_import op;
+	struct eventfd_ctx *eventfd;
+	struct gntdev_import *imp;
+	int ret;
+
+	ret = gntdev_op_read(&op, sizeof(op), arg);
+	if (!ret)
+		ret = check_import(&op);
+	if (ret)
+		return ret;
+	eventfd = get_eventfd(op.flags, op.eventfd);
+	if (IS_ERR(eventfd))
+		return PTR_ERR(eventfd);
+	imp = create_import(file, &op, arg);
+	if (IS_ERR(imp)) {
+		put_eventfd(eventfd);
+		return PTR_ERR(imp);
+	}
+	ret = install_import(imp, eventfd, &op, arg);
+	if (ret) {
+		put_eventfd(eventfd);
+		gntdev_import_release(imp);
+	}
+	return ret;
+}
+
 /* How much is left of what a handle names, or -ENOENT. */
 static int count_left(struct gntdev_dmabuf_table *table, u64 handle, u32 *left)
 {
@@ -148,6 +273,59 @@ static int count_left(struct gntdev_dmabuf_table *table, u64 handle, u32 *left)
 	*left = buf ? gntdev_buffer_left(buf) : 0;
 	mutex_unlock(&table->lock);
 	return buf ? 0 : -ENOENT;
+}
+
+/* Only one caller gets the import. */
+static struct gntdev_import *take_import(struct gntdev_dmabuf_table *table,
+					 u64 handle)
+{
+	struct gntdev_buffer *buf;
+	int ret = 0;
+
+	mutex_lock(&table->lock);
+	buf = gntdev_buffer_find(table, handle);
+	if (!buf)
+		ret = -ENOENT;
+	else if (!buf->import)
+		ret = -EINVAL;
+	else if (buf->released)
+		ret = -EBUSY;
+	else
+		gntdev_buffer_release(buf);
+	mutex_unlock(&table->lock);
+	return ret ? ERR_PTR(ret) : gntdev_import_of(buf);
+}
+
+/**
+ * gntdev_ioctl_import_release - IOCTL_GNTDEV_DMABUF_IMPORT_RELEASE
+ * @file: the open file
+ * @arg: struct gntdev_dmabuf_import_release
+ *
+ * That the result can be stored is tried before anything happens: a grant that
+ * has ended does not come back.
+ *
+ * Return: 0 or a negative errno.
+ */
+long gntdev_ioctl_import_release(struct gntdev_file *file, void __user *arg)
+{
+	struct gntdev_dmabuf_import_release __user *user = arg;
+	struct gntdev_dmabuf_import_release op;
+	struct gntdev_import *imp;
+	int ret;
+
+	ret = gntdev_op_read(&op, sizeof(op), arg);
+	if (ret)
+		return ret;
+	if (op.flags || op.pad)
+		return -EINVAL;
+	if (put_user(0, &user->left))
+		return -EFAULT;
+	imp = take_import(file->dmabufs, op.handle);
+	if (IS_ERR(imp))
+		return PTR_ERR(imp);
+	gntdev_import_release(imp);
+	count_left(file->dmabufs, op.handle, &op.left);
+	return put_user(op.left, &user->left) ? -EFAULT : 0;
 }
 
 static bool handle_over(struct gntdev_dmabuf_table *table, const void *what)

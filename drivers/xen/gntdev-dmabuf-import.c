@@ -80,24 +80,28 @@ static int grant_some(struct gntdev_import *imp, const xen_pfn_t *frames,
 	for (i = 0; i < count; i++) {
 		ref = gnttab_claim_grant_reference(&head);
 		gnttab_grant_foreign_access_ref(ref, imp->buffer.domid,
-						frames[i], 0);
+						frames[i],
+						imp->buffer.readonly);
 		imp->refs[imp->left++] = ref;
 	}
 	return 0;
 }
 
-static int grant_all(struct gntdev_import *imp, unsigned int count)
+/* Each page of the buffer has to be good, also those that are not granted. */
+static int grant_range(struct gntdev_import *imp, unsigned int first)
 {
+	unsigned int all = imp->dmabuf->size >> XEN_PAGE_SHIFT;
+	unsigned int count = imp->buffer.count;
 	xen_pfn_t *frames;
 	unsigned int i;
 	int ret;
 
-	frames = kvmalloc_array(count, sizeof(*frames), GFP_KERNEL_ACCOUNT);
+	frames = kvmalloc_array(all, sizeof(*frames), GFP_KERNEL_ACCOUNT);
 	if (!frames)
 		return -ENOMEM;
-	ret = gntdev_sgt_to_frames(imp->sgt, count, frames);
+	ret = gntdev_sgt_to_frames(imp->sgt, all, frames);
 	for (i = 0; !ret && i < count; i += REFS_PER_ALLOC) {
-		ret = grant_some(imp, frames + i,
+		ret = grant_some(imp, frames + first + i,
 				 min(count - i, REFS_PER_ALLOC));
 		cond_resched();
 	}
@@ -105,11 +109,17 @@ static int grant_all(struct gntdev_import *imp, unsigned int count)
 	return ret;
 }
 
+/* The other domain takes the part of the device. */
+static enum dma_data_direction direction(const struct gntdev_import *imp)
+{
+	return imp->buffer.readonly ? DMA_TO_DEVICE : DMA_BIDIRECTIONAL;
+}
+
 static void import_free(struct gntdev_import *imp)
 {
 	if (imp->sgt)
 		dma_buf_unmap_attachment_unlocked(imp->attach, imp->sgt,
-						  DMA_BIDIRECTIONAL);
+						  direction(imp));
 	if (imp->attach)
 		dma_buf_detach(imp->dmabuf, imp->attach);
 	dma_buf_put(imp->dmabuf);
@@ -179,7 +189,7 @@ static int import_attach(struct gntdev_import *imp)
 	if (IS_ERR(attach))
 		return PTR_ERR(attach);
 	imp->attach = attach;
-	sgt = dma_buf_map_attachment_unlocked(attach, DMA_BIDIRECTIONAL);
+	sgt = dma_buf_map_attachment_unlocked(attach, direction(imp));
 	if (IS_ERR(sgt))
 		return PTR_ERR(sgt);
 	imp->sgt = sgt;
@@ -189,7 +199,7 @@ static int import_attach(struct gntdev_import *imp)
 /* Takes over the reference to @dmabuf. */
 static struct gntdev_import *import_alloc(struct gntdev_dmabuf_table *table,
 					  struct dma_buf *dmabuf,
-					  unsigned int count, domid_t domid)
+					  const struct gntdev_import_range *range)
 {
 	struct gntdev_import *imp;
 
@@ -201,12 +211,13 @@ static struct gntdev_import *import_alloc(struct gntdev_dmabuf_table *table,
 	__module_get(THIS_MODULE);
 	gntdev_buffer_init(&imp->buffer, table);
 	imp->buffer.import = true;
-	imp->buffer.domid = domid;
-	imp->buffer.count = count;
-	imp->buffer.length = (u64)count << XEN_PAGE_SHIFT;
+	imp->buffer.readonly = range->readonly;
+	imp->buffer.domid = range->domid;
+	imp->buffer.count = range->count;
+	imp->buffer.length = (u64)range->count << XEN_PAGE_SHIFT;
 	imp->dmabuf = dmabuf;
 	gntdev_retry_init(&imp->retry, import_end);
-	imp->refs = kvmalloc_array(count, sizeof(*imp->refs),
+	imp->refs = kvmalloc_array(range->count, sizeof(*imp->refs),
 				   GFP_KERNEL_ACCOUNT);
 	if (!imp->refs) {
 		import_free(imp);
@@ -218,33 +229,33 @@ static struct gntdev_import *import_alloc(struct gntdev_dmabuf_table *table,
 /**
  * gntdev_import_get - find the dma-buf behind a descriptor
  * @fd: the descriptor
- *
- * The other domain will be able to write, so the caller must be.
+ * @readonly: the other domain will not be able to write; otherwise the caller
+ *	must be, too
  *
  * Return: the dma-buf, with a reference for the caller, or an ERR_PTR().
  */
-struct dma_buf *gntdev_import_get(int fd)
+struct dma_buf *gntdev_import_get(int fd, bool readonly)
 {
 	struct dma_buf *dmabuf = dma_buf_get(fd);
 
-	if (IS_ERR(dmabuf) || (dmabuf->file->f_mode & FMODE_WRITE))
+	if (IS_ERR(dmabuf) || readonly ||
+	    (dmabuf->file->f_mode & FMODE_WRITE))
 		return dmabuf;
 	dma_buf_put(dmabuf);
 	return ERR_PTR(-EACCES);
 }
 
 /**
- * gntdev_import_create - grant the frames of a dma-buf
+ * gntdev_import_create - grant frames of a dma-buf
  * @table: of the open file
- * @dmabuf: the buffer, of @count frames; the caller's reference is taken over
- * @count: number of frames, valid
- * @domid: who may map them
+ * @dmabuf: the buffer; the caller's reference is taken over
+ * @range: what of it, valid and within the buffer
  *
  * Return: the import, which nothing can find yet, or an ERR_PTR().
  */
 struct gntdev_import *gntdev_import_create(struct gntdev_dmabuf_table *table,
 					   struct dma_buf *dmabuf,
-					   unsigned int count, domid_t domid)
+					   const struct gntdev_import_range *range)
 {
 	struct gntdev_import *imp;
 	int ret;
@@ -254,12 +265,12 @@ struct gntdev_import *gntdev_import_create(struct gntdev_dmabuf_table *table,
 		pr_debug_ratelimited("frames of another domain cannot be granted\n");
 		return ERR_PTR(-EOPNOTSUPP);
 	}
-	imp = import_alloc(table, dmabuf, count, domid);
+	imp = import_alloc(table, dmabuf, range);
 	if (!imp)
 		return ERR_PTR(-ENOMEM);
 	ret = import_attach(imp);
 	if (!ret)
-		ret = grant_all(imp, count);
+		ret = grant_range(imp, range->first);
 	if (ret) {
 		/* A peer may have guessed a reference and map it already. */
 		gntdev_import_release(imp);

@@ -104,6 +104,20 @@ struct gntdev_import {
 	struct gntdev_retry retry;
 };
 
+/**
+ * struct gntdev_import_range - what of a dma-buf to grant, and how
+ * @domid: who may map it
+ * @readonly: for reading only
+ * @first: its first frame
+ * @count: number of frames
+ */
+struct gntdev_import_range {
+	domid_t domid;
+	bool readonly;
+	unsigned int first;
+	unsigned int count;
+};
+
 /* gntdev-dmabuf.c */
 void gntdev_dmabufs_put(struct gntdev_dmabuf_table *table);
 void gntdev_buffer_init(struct gntdev_buffer *buf,
@@ -142,10 +156,10 @@ int gntdev_sgt_to_frames(struct sg_table *sgt, unsigned int count,
 unsigned int gntdev_end_grants(grant_ref_t *refs, unsigned int count);
 int gntdev_import_init(void);
 void gntdev_import_exit(void);
-struct dma_buf *gntdev_import_get(int fd);
+struct dma_buf *gntdev_import_get(int fd, bool readonly);
 struct gntdev_import *gntdev_import_create(struct gntdev_dmabuf_table *table,
 					   struct dma_buf *dmabuf,
-					   unsigned int count, domid_t domid);
+					   const struct gntdev_import_range *range);
 void gntdev_import_release(struct gntdev_import *imp);
 
 static inline struct gntdev_import *gntdev_import_of(struct gntdev_buffer *buf)

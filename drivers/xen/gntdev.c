@@ -121,6 +121,14 @@ static const struct gntdev_ioctl gntdev_ioctls[] = {
 		.cmd = IOCTL_GNTDEV_DMABUF_EXPORT,
 		.handler = gntdev_ioctl_export,
 	},
+	[0x21] = {
+		.cmd = IOCTL_GNTDEV_DMABUF_IMPORT,
+		.handler = gntdev_ioctl_import,
+	},
+	[0x22] = {
+		.cmd = IOCTL_GNTDEV_DMABUF_IMPORT_RELEASE,
+		.handler = gntdev_ioctl_import_release,
+	},
 	[0x23] = {
 		.cmd = IOCTL_GNTDEV_DMABUF_WAIT,
 		.handler = gntdev_ioctl_wait,

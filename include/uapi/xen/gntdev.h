@@ -362,6 +362,69 @@ struct gntdev_dmabuf_export {
 	_IOWR('G', 0x20, struct gntdev_dmabuf_export)
 
 /**
+ * struct gntdev_dmabuf_import - grant a range of a local dma-buf
+ * @size: sizeof(struct gntdev_dmabuf_import)
+ * @flags: GNTDEV_DMABUF_* bits
+ * @fd: file descriptor of the dma-buf: open for reading and writing, or, with
+ *	GNTDEV_DMABUF_READONLY, at least for reading
+ * @domid: the domain that may map the frames
+ * @offset: where the range begins in the dma-buf, in bytes
+ * @length: length of the range in bytes, not 0
+ * @refs: pointer to room for @capacity references of 32 bits
+ * @capacity: how many there is room for
+ * @count: out: how many there are: the 4 KiB frames that the range touches
+ * @data_offset: out: where the range begins in the first frame, in bytes
+ * @eventfd: with GNTDEV_DMABUF_EVENTFD, a descriptor of an eventfd, which the
+ *	caller may close; otherwise 0
+ * @handle: out: names the import until its last grant has ended
+ *
+ * Only the frames that the range touches are granted, but these as a whole. If
+ * there is not enough room, the command fails with EINVAL, and @count tells how
+ * many references there would be.
+ */
+struct gntdev_dmabuf_import {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 domid;
+	__u64 offset;
+	__u64 length;
+	__u64 refs;
+	__u32 capacity;
+	__u32 count;
+	__u32 data_offset;
+	__s32 eventfd;
+	__u64 handle;
+};
+
+#define IOCTL_GNTDEV_DMABUF_IMPORT \
+	_IOWR('G', 0x21, struct gntdev_dmabuf_import)
+
+/**
+ * struct gntdev_dmabuf_import_release - take grants of a dma-buf back
+ * @size: sizeof(struct gntdev_dmabuf_import_release)
+ * @flags: 0
+ * @handle: of an import
+ * @left: out: number of grants that the other domain still maps
+ * @pad: 0
+ *
+ * Never waits. If @left is 0, the handle is gone. Otherwise the buffer is kept,
+ * the rest is finished in the background, and the handle can be waited for and
+ * queried until then; releasing it again fails with EBUSY. The handle of an
+ * export gives EINVAL: closing its dma-buf is what releases that.
+ */
+struct gntdev_dmabuf_import_release {
+	__u32 size;
+	__u32 flags;
+	__u64 handle;
+	__u32 left;
+	__u32 pad;
+};
+
+#define IOCTL_GNTDEV_DMABUF_IMPORT_RELEASE \
+	_IOWR('G', 0x22, struct gntdev_dmabuf_import_release)
+
+/**
  * struct gntdev_dmabuf_wait - wait until the last grant is unmapped or ended
  * @size: sizeof(struct gntdev_dmabuf_wait)
  * @flags: 0

@@ -163,6 +163,11 @@ TEST_F(compat, command_numbers)
 	EXPECT_EQ(0x08470a, IOCTL_GNTDEV_DMABUF_EXP_WAIT_RELEASED);
 	EXPECT_EQ(0x14470b, IOCTL_GNTDEV_DMABUF_IMP_TO_REFS);
 	EXPECT_EQ(0x08470c, IOCTL_GNTDEV_DMABUF_IMP_RELEASE);
+	EXPECT_EQ(0xc0384720, IOCTL_GNTDEV_DMABUF_EXPORT);
+	EXPECT_EQ(0xc0404721, IOCTL_GNTDEV_DMABUF_IMPORT);
+	EXPECT_EQ(0xc0184722, IOCTL_GNTDEV_DMABUF_IMPORT_RELEASE);
+	EXPECT_EQ(0xc0204723, IOCTL_GNTDEV_DMABUF_WAIT);
+	EXPECT_EQ(0xc0784724, IOCTL_GNTDEV_QUERY);
 	EXPECT_EQ(24, sizeof(struct gntdev_grant_copy_segment));
 }
 
@@ -335,6 +340,47 @@ TEST_F(compat, dmabuf_import_and_release)
 	dmabuf_pages_free(&buffer);
 }
 
+TEST_F(compat, export_query_and_wait_by_handle)
+{
+	struct lender *lender = &self->lender;
+	struct gntdev_query query;
+	uint64_t handle = 0;
+	uint32_t left = 0;
+	int dmabuf = -1;
+
+	ASSERT_EQ(0, lender_fill(lender, SEED));
+	ASSERT_EQ(0, gntdev_export(self->fd, 0, lender->domid, lender->refs,
+				   PAGES, &dmabuf, &handle));
+	EXPECT_EQ(0, check_dmabuf(dmabuf, PAGES, SEED));
+	ASSERT_EQ(0, gntdev_query(self->fd, handle, &query));
+	EXPECT_EQ(PAGES, query.left);
+	EXPECT_EQ(1, query.exports);
+	EXPECT_EQ(-ETIMEDOUT, gntdev_wait(self->fd, handle, 1000000, &left));
+	EXPECT_EQ(PAGES, left);
+	close(dmabuf);
+	gntdev_wait(self->fd, handle, ~0ull, &left);
+	EXPECT_EQ(-ENOENT, gntdev_wait(self->fd, handle, 0, &left));
+}
+
+TEST_F(compat, import_and_release_by_handle)
+{
+	struct dmabuf_pages buffer;
+	uint64_t handle = 0;
+	uint32_t left = ~0u;
+	uint32_t refs[PAGES];
+
+	ASSERT_EQ(0, dmabuf_pages_alloc(&buffer, PAGES));
+	ASSERT_EQ(0, fill_dmabuf(buffer.dmabuf, PAGES, SEED));
+	ASSERT_EQ(0, gntdev_import(self->fd, 0, buffer.dmabuf,
+				   self->lender.domid, PAGES, refs, &handle));
+	EXPECT_EQ(0, lender_visits(&self->lender, refs, SEED));
+	EXPECT_EQ(0, check_dmabuf(buffer.dmabuf, PAGES, ~(uint64_t)SEED));
+	EXPECT_EQ(0, gntdev_import_release(self->fd, handle, &left));
+	EXPECT_EQ(0, left);
+	EXPECT_EQ(-ENOENT, gntdev_import_release(self->fd, handle, &left));
+	dmabuf_pages_free(&buffer);
+}
+
 /* Such an address, taken for a number with a sign, is one of the kernel. */
 TEST_F(compat, arguments_above_2_gib)
 {
@@ -358,7 +404,9 @@ static const unsigned long known[] = {
 	IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR, IOCTL_GNTDEV_SET_UNMAP_NOTIFY,
 	IOCTL_GNTDEV_GRANT_COPY, IOCTL_GNTDEV_DMABUF_EXP_FROM_REFS,
 	IOCTL_GNTDEV_DMABUF_EXP_WAIT_RELEASED, IOCTL_GNTDEV_DMABUF_IMP_TO_REFS,
-	IOCTL_GNTDEV_DMABUF_IMP_RELEASE,
+	IOCTL_GNTDEV_DMABUF_IMP_RELEASE, IOCTL_GNTDEV_DMABUF_EXPORT,
+	IOCTL_GNTDEV_DMABUF_IMPORT, IOCTL_GNTDEV_DMABUF_IMPORT_RELEASE,
+	IOCTL_GNTDEV_DMABUF_WAIT, IOCTL_GNTDEV_QUERY,
 };
 
 TEST_F(compat, arguments_that_are_not_there)

@@ -28,6 +28,8 @@
 union any_op {
 	uint32_t size;
 	struct gntdev_dmabuf_export export;
+	struct gntdev_dmabuf_import import;
+	struct gntdev_dmabuf_import_release release;
 	struct gntdev_dmabuf_wait wait;
 	struct gntdev_query query;
 	unsigned char bytes[2 * 4096];
@@ -44,6 +46,9 @@ struct command {
 
 static const struct command commands[] = {
 	{ "DMABUF_EXPORT", IOCTL_GNTDEV_DMABUF_EXPORT, 56, 0 },
+	{ "DMABUF_IMPORT", IOCTL_GNTDEV_DMABUF_IMPORT, 64, 0 },
+	{ "DMABUF_IMPORT_RELEASE", IOCTL_GNTDEV_DMABUF_IMPORT_RELEASE, 24,
+	  -ENOENT },
 	{ "DMABUF_WAIT", IOCTL_GNTDEV_DMABUF_WAIT, 32, -ENOENT },
 	{ "QUERY", IOCTL_GNTDEV_QUERY, 120, 0 },
 };
@@ -52,6 +57,8 @@ FIXTURE(handles) {
 	int fd;
 	struct granter from;
 	struct dmabuf_pages buffer;
+	/* Of what is imported; pages of a kernel have up to 16 frames. */
+	uint32_t refs[64];
 	/*
 	 * Room for arguments, whose protection can be changed, and a page
 	 * behind it that nobody can access.
@@ -111,20 +118,43 @@ static void good_export(FIXTURE_DATA(handles) *self)
 	};
 }
 
-/* A command that does what it should, in self->op. */
+static void good_import(FIXTURE_DATA(handles) *self)
+{
+	memset(self->op, 0, sizeof(*self->op));
+	self->op->import = (struct gntdev_dmabuf_import){
+		.size = sizeof(self->op->import),
+		.fd = self->buffer.dmabuf,
+		.domid = self->from.domid,
+		.length = bytes_of(PAGES),
+		.refs = (uintptr_t)self->refs,
+		.capacity = PAGES,
+		/* These are for results. */
+		.count = ~0u,
+		.data_offset = ~0u,
+		.handle = ~0ull,
+	};
+}
+
+/* What leads to the result that the table has. */
 static void good_op(FIXTURE_DATA(handles) *self, const struct command *command)
 {
 	memset(self->op, 0, sizeof(*self->op));
 	self->op->size = command->size;
 	if (command->number == IOCTL_GNTDEV_DMABUF_EXPORT)
 		good_export(self);
+	if (command->number == IOCTL_GNTDEV_DMABUF_IMPORT)
+		good_import(self);
 }
 
 /* Whatever a command that worked made. */
 static void undo_op(FIXTURE_DATA(handles) *self, const struct command *command)
 {
+	uint32_t left;
+
 	if (_IOC_NR(command->number) == _IOC_NR(IOCTL_GNTDEV_DMABUF_EXPORT))
 		close(self->op->export.fd);
+	if (_IOC_NR(command->number) == _IOC_NR(IOCTL_GNTDEV_DMABUF_IMPORT))
+		gntdev_import_release(self->fd, self->op->import.handle, &left);
 }
 
 static int run(FIXTURE_DATA(handles) *self, const struct command *command)
@@ -313,17 +343,15 @@ TEST_F(handles, totals_of_ranges)
 
 TEST_F(handles, totals_of_exports_and_imports)
 {
-	uint32_t refs[64];
 	int dmabuf, second;
 
-	ASSERT_LE(PAGES, ARRAY_SIZE_OF(refs));
 	dmabuf = export_old(self);
 	ASSERT_GE(dmabuf, 0);
 	second = export_old(self);
 	ASSERT_GE(second, 0);
 	EXPECT_TRUE(totals(self->fd, 0, 0, 2, 0));
 	ASSERT_EQ(0, gntdev_imp_to_refs(self->fd, self->buffer.dmabuf,
-					self->from.domid, PAGES, refs));
+					self->from.domid, PAGES, self->refs));
 	EXPECT_TRUE(totals(self->fd, 0, 0, 2, 1));
 	close(dmabuf);
 	EXPECT_TRUE(released(self->fd, dmabuf));
@@ -825,6 +853,401 @@ TEST_F(handles, eventfd_must_be_one)
 	EXPECT_EQ(-EFAULT, run_export(self));
 	EXPECT_FALSE(signalled(event));
 	close(event);
+}
+
+/* The other domain, as it maps what is granted to it. */
+struct mapper {
+	struct peer *peer;
+	int id;
+	int fd;
+	struct gntdev_mapping map;
+};
+
+static int mapper_maps(struct mapper *mapper, struct granter *who,
+		       const uint32_t *refs, uint32_t count, int prot)
+{
+	int ret;
+
+	*mapper = (struct mapper){ .peer = who->peer, .fd = -1 };
+	if (who->peer) {
+		ret = peer_map(who->peer, SELF,
+			       prot & PROT_WRITE ? 0 : PEER_READONLY, refs,
+			       count);
+		mapper->id = ret;
+		return ret < 0 ? ret : 0;
+	}
+	mapper->fd = gntdev_open();
+	if (mapper->fd < 0)
+		return mapper->fd;
+	ret = gntdev_mapping_open(&mapper->map, mapper->fd, SELF, refs, count,
+				  prot);
+	if (ret)
+		close(mapper->fd);
+	return ret;
+}
+
+static int mapper_check(struct mapper *mapper, uint64_t seed)
+{
+	if (mapper->peer)
+		return peer_verify(mapper->peer, mapper->id, seed, 0, 0, NULL);
+	return (int)pattern_check(mapper->map.addr, 0, mapper->map.count, seed,
+				  NULL);
+}
+
+static int mapper_unmaps(struct mapper *mapper)
+{
+	int ret;
+
+	if (mapper->peer)
+		return peer_release(mapper->peer, mapper->id);
+	ret = gntdev_mapping_close(&mapper->map);
+	close(mapper->fd);
+	return ret;
+}
+
+static int import_some(FIXTURE_DATA(handles) *self, uint32_t flags,
+		       uint64_t *handle)
+{
+	return gntdev_import(self->fd, flags, self->buffer.dmabuf,
+			     self->from.domid, PAGES, self->refs, handle);
+}
+
+TEST_F(handles, import_is_shared)
+{
+	struct gntdev_query query;
+	uint64_t handle = 0;
+	uint32_t left = ~0u;
+
+	ASSERT_EQ(0, fill_dmabuf(self->buffer.dmabuf, PAGES, 5));
+	ASSERT_EQ(0, import_some(self, 0, &handle));
+	ASSERT_EQ(0, gntdev_query(self->fd, handle, &query));
+	EXPECT_EQ(GNTDEV_STATE_IMPORT, query.state);
+	EXPECT_EQ(self->from.domid, query.domid);
+	EXPECT_EQ(PAGES, query.count);
+	EXPECT_EQ(PAGES, query.left);
+	EXPECT_EQ(0, query.offset);
+	EXPECT_EQ(bytes_of(PAGES), query.length);
+	EXPECT_EQ(0, granter_visits(&self->from, self->refs, PAGES, 5));
+	EXPECT_EQ(0, check_dmabuf(self->buffer.dmabuf, PAGES, ~5ull));
+	/* No number is a name for it, and it is in use. */
+	EXPECT_EQ(-ENOENT, gntdev_imp_release(self->fd, self->buffer.dmabuf));
+	EXPECT_EQ(-ETIMEDOUT, gntdev_wait(self->fd, handle, 1000000, &left));
+	EXPECT_EQ(PAGES, left);
+	EXPECT_EQ(0, gntdev_import_release(self->fd, handle, &left));
+	EXPECT_EQ(0, left);
+	EXPECT_FALSE(handle_exists(self->fd, handle));
+	EXPECT_EQ(-ENOENT, gntdev_import_release(self->fd, handle, &left));
+	EXPECT_EQ(-ENOENT, gntdev_wait(self->fd, handle, 0, &left));
+	EXPECT_GT(0, granter_visits(&self->from, self->refs, PAGES, 5));
+}
+
+TEST_F(handles, import_for_reading_only)
+{
+	int dmabuf = heap_alloc(PAGES, O_RDONLY);
+	struct gntdev_query query;
+	struct mapper mapper;
+	uint64_t handle = 0;
+	uint32_t left;
+
+	ASSERT_GE(dmabuf, 0);
+	EXPECT_EQ(-EACCES, gntdev_import(self->fd, 0, dmabuf, self->from.domid,
+					 PAGES, self->refs, &handle));
+	ASSERT_EQ(0, gntdev_import(self->fd, GNTDEV_DMABUF_READONLY, dmabuf,
+				   self->from.domid, PAGES, self->refs,
+				   &handle));
+	ASSERT_EQ(0, gntdev_query(self->fd, handle, &query));
+	EXPECT_EQ(GNTDEV_STATE_IMPORT | GNTDEV_STATE_READONLY, query.state);
+	EXPECT_GT(0, mapper_maps(&mapper, &self->from, self->refs, PAGES, RW));
+	ASSERT_EQ(0, mapper_maps(&mapper, &self->from, self->refs, PAGES,
+				 PROT_READ));
+	EXPECT_EQ(0, mapper_unmaps(&mapper));
+	EXPECT_EQ(0, gntdev_import_release(self->fd, handle, &left));
+	EXPECT_EQ(0, left);
+	close(dmabuf);
+}
+
+static int run_import(FIXTURE_DATA(handles) *self)
+{
+	return ioctl(self->fd, IOCTL_GNTDEV_DMABUF_IMPORT, self->op) ? -errno :
+								       0;
+}
+
+#define EXPECT_IMPORT(result, member, value) \
+	do { \
+		good_import(self); \
+		self->op->import.member = (value); \
+		EXPECT_EQ(result, run_import(self)) \
+			TH_LOG(#member " = %#llx", \
+			       (unsigned long long)(value)); \
+	} while (0)
+
+TEST_F(handles, import_refuses_bad_arguments)
+{
+	uint64_t size = bytes_of(PAGES);
+
+	for (uint32_t bit = 0; bit < 32; bit++)
+		if (1u << bit != GNTDEV_DMABUF_READONLY &&
+		    1u << bit != GNTDEV_DMABUF_EVENTFD)
+			EXPECT_IMPORT(-EINVAL, flags, 1u << bit);
+	EXPECT_IMPORT(-EINVAL, eventfd, 1);
+	EXPECT_IMPORT(-EINVAL, eventfd, -1);
+	EXPECT_IMPORT(-EBADF, fd, -1);
+	EXPECT_IMPORT(-EBADF, fd, 900);
+	EXPECT_IMPORT(-EINVAL, fd, self->fd);
+	EXPECT_IMPORT(-EINVAL, domid, FIRST_RESERVED_DOMID);
+	EXPECT_IMPORT(-EINVAL, domid, 0x10000 + self->from.domid);
+	EXPECT_IMPORT(-EINVAL, length, 0);
+	EXPECT_IMPORT(-EINVAL, length, size + 1);
+	EXPECT_IMPORT(-EINVAL, length, ~0ull);
+	EXPECT_IMPORT(-EINVAL, offset, 1);
+	EXPECT_IMPORT(-EINVAL, offset, size);
+	EXPECT_IMPORT(-EINVAL, offset, ~0ull);
+	EXPECT_IMPORT(-EINVAL, capacity, PAGES - 1);
+	EXPECT_EQ(PAGES, self->op->import.count);
+	EXPECT_IMPORT(-EINVAL, capacity, 0);
+	EXPECT_EQ(PAGES, self->op->import.count);
+	EXPECT_IMPORT(-EFAULT, refs, 0);
+	EXPECT_IMPORT(-EFAULT, refs, ~0ull - 4095);
+	EXPECT_TRUE(totals(self->fd, 0, 0, 0, 0));
+	EXPECT_IMPORT(0, capacity, ~0u);
+}
+
+/* The frames that the range touches are granted, and no others. */
+TEST_F(handles, import_grants_a_range)
+{
+	struct mapper mapper;
+	uint32_t left;
+
+	/* The second and the third frame are the first two of a pattern. */
+	pattern_fill(page_of(self->buffer.addr, 1), 0, 2, 6);
+	memset(self->refs, 0, sizeof(self->refs));
+	good_import(self);
+	self->op->import.offset = bytes_of(1) + 100;
+	self->op->import.length = GRANT_PAGE_SIZE;
+	ASSERT_EQ(0, run_import(self));
+	EXPECT_EQ(2, self->op->import.count);
+	EXPECT_EQ(100, self->op->import.data_offset);
+	EXPECT_NE(0, self->refs[1]);
+	EXPECT_EQ(0, self->refs[2]);
+	ASSERT_EQ(0, mapper_maps(&mapper, &self->from, self->refs, 2,
+				 PROT_READ));
+	EXPECT_EQ(0, mapper_check(&mapper, 6));
+	EXPECT_EQ(0, mapper_unmaps(&mapper));
+	EXPECT_EQ(0, gntdev_import_release(self->fd, self->op->import.handle,
+					   &left));
+	/* One byte needs one frame, the last one. */
+	good_import(self);
+	self->op->import.offset = bytes_of(PAGES) - 1;
+	self->op->import.length = 1;
+	self->op->import.capacity = 1;
+	ASSERT_EQ(0, run_import(self));
+	EXPECT_EQ(1, self->op->import.count);
+	EXPECT_EQ(GRANT_PAGE_SIZE - 1, self->op->import.data_offset);
+	EXPECT_EQ(0, gntdev_import_release(self->fd, self->op->import.handle,
+					   &left));
+}
+
+TEST_F(handles, import_whose_result_cannot_be_stored)
+{
+	int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+	for (int i = 0; i < 20; i++) {
+		good_import(self);
+		self->op->import.flags = GNTDEV_DMABUF_EVENTFD;
+		self->op->import.eventfd = event;
+		ASSERT_EQ(0, mprotect(self->op, sizeof(*self->op), PROT_READ));
+		EXPECT_EQ(-EFAULT, run_import(self));
+		ASSERT_EQ(0, mprotect(self->op, sizeof(*self->op), RW));
+	}
+	EXPECT_TRUE(totals(self->fd, 0, 0, 0, 0));
+	EXPECT_FALSE(signalled(event));
+	/* The references were stored, and are worth nothing. */
+	EXPECT_GT(0, granter_visits(&self->from, self->refs, PAGES, 5));
+	close(event);
+}
+
+TEST_F(handles, release_refuses_bad_arguments)
+{
+	struct gntdev_dmabuf_import_release *op = (void *)self->op;
+	uint64_t handle = 0, exported = 0;
+	uint32_t left;
+	int dmabuf;
+
+	ASSERT_EQ(0, import_some(self, 0, &handle));
+	for (int bit = 0; bit < 33; bit++) {
+		*op = (struct gntdev_dmabuf_import_release){
+			.size = sizeof(*op),
+			.flags = bit < 32 ? 1u << bit : 0,
+			.pad = bit == 32,
+			.handle = handle,
+		};
+		EXPECT_EQ(-1, ioctl(self->fd,
+				    IOCTL_GNTDEV_DMABUF_IMPORT_RELEASE, op));
+		EXPECT_EQ(EINVAL, errno);
+	}
+	dmabuf = export_some(self, 0, &exported);
+	ASSERT_GE(dmabuf, 0);
+	EXPECT_EQ(-EINVAL, gntdev_import_release(self->fd, exported, &left));
+	close(dmabuf);
+	EXPECT_EQ(-ENOENT, gntdev_import_release(self->fd, 0, &left));
+	EXPECT_EQ(-ENOENT, gntdev_import_release(self->fd, NO_SUCH_HANDLE,
+						 &left));
+	/* Without a place for the result, nothing is released. */
+	*op = (struct gntdev_dmabuf_import_release){
+		.size = sizeof(*op),
+		.handle = handle,
+	};
+	ASSERT_EQ(0, mprotect(self->op, sizeof(*self->op), PROT_READ));
+	EXPECT_EQ(-1, ioctl(self->fd, IOCTL_GNTDEV_DMABUF_IMPORT_RELEASE, op));
+	EXPECT_EQ(EFAULT, errno);
+	ASSERT_EQ(0, mprotect(self->op, sizeof(*self->op), RW));
+	EXPECT_TRUE(handle_exists(self->fd, handle));
+	EXPECT_LT(0, granter_visits(&self->from, self->refs, PAGES, ~0ull));
+	EXPECT_EQ(0, gntdev_import_release(self->fd, handle, &left));
+}
+
+struct pending {
+	int fd;
+	uint64_t handle;
+	uint32_t left;
+};
+
+static bool so_many_are_left(void *arg)
+{
+	struct pending *pending = arg;
+	struct gntdev_query query;
+
+	return !gntdev_query(pending->fd, pending->handle, &query) &&
+	       query.left == pending->left;
+}
+
+/* Released, and still mapped: what is left is told until nothing is. */
+TEST_F(handles, released_import_is_counted_down)
+{
+	int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct pending pending = { .fd = self->fd };
+	struct mapper mappers[2];
+	struct gntdev_query query;
+	struct waiter waiters[4];
+	uint32_t left = ~0u;
+
+	ASSERT_EQ(0, fill_dmabuf(self->buffer.dmabuf, PAGES, 8));
+	good_import(self);
+	self->op->import.flags = GNTDEV_DMABUF_EVENTFD;
+	self->op->import.eventfd = event;
+	ASSERT_EQ(0, run_import(self));
+	pending.handle = self->op->import.handle;
+	ASSERT_EQ(0, mapper_maps(&mappers[0], &self->from, self->refs, cut(1),
+				 RW));
+	ASSERT_EQ(0, mapper_maps(&mappers[1], &self->from, self->refs + cut(1),
+				 cut(1), RW));
+	EXPECT_EQ(0, gntdev_import_release(self->fd, pending.handle, &left));
+	EXPECT_EQ(cut(2), left);
+	EXPECT_EQ(-EBUSY, gntdev_import_release(self->fd, pending.handle,
+						&left));
+	ASSERT_EQ(0, gntdev_query(self->fd, pending.handle, &query));
+	EXPECT_EQ(GNTDEV_STATE_IMPORT | GNTDEV_STATE_RELEASED, query.state);
+	EXPECT_EQ(PAGES, query.count);
+	EXPECT_EQ(cut(2), query.left);
+	EXPECT_EQ(cut(2), query.pending_grants);
+	EXPECT_EQ(cut(2), fdinfo(self->fd, "pending-grants"));
+	for (size_t i = 0; i < ARRAY_SIZE_OF(waiters); i++)
+		ASSERT_TRUE(start_waiter(&waiters[i], self->fd,
+					 pending.handle));
+	EXPECT_EQ(0, mapper_unmaps(&mappers[0]));
+	pending.left = cut(1);
+	EXPECT_TRUE(wait_until(so_many_are_left, &pending, DEADLINE_MS));
+	EXPECT_EQ(-ETIMEDOUT, gntdev_wait(self->fd, pending.handle, 0, &left));
+	EXPECT_EQ(cut(1), left);
+	EXPECT_FALSE(signalled(event));
+	for (size_t i = 0; i < ARRAY_SIZE_OF(waiters); i++)
+		EXPECT_TRUE(task_sleeps(&waiters[i].tid));
+	EXPECT_EQ(0, mapper_unmaps(&mappers[1]));
+	for (size_t i = 0; i < ARRAY_SIZE_OF(waiters); i++) {
+		ASSERT_EQ(0, pthread_join(waiters[i].thread, NULL));
+		EXPECT_EQ(0, waiters[i].ret);
+		EXPECT_EQ(0, waiters[i].left);
+	}
+	EXPECT_FALSE(handle_exists(self->fd, pending.handle));
+	EXPECT_EQ(0, fdinfo(self->fd, "pending-grants"));
+	EXPECT_TRUE(wait_until(is_signalled, &event, DEADLINE_MS));
+	EXPECT_TRUE(signalled(event));
+	EXPECT_FALSE(signalled(event));
+	close(event);
+}
+
+/* The file is closed, or its process killed, with an import or without. */
+static void end_while_mapped(struct __test_metadata *_metadata,
+			     FIXTURE_DATA(handles) *self, bool release, int sig)
+{
+	int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	struct mapper mapper;
+	uint32_t *shared;
+	int ready[2];
+	pid_t child;
+	char byte;
+
+	shared = mmap(NULL, bytes_of(cut(1)), RW, MAP_SHARED | MAP_ANONYMOUS,
+		      -1, 0);
+	ASSERT_NE(MAP_FAILED, shared);
+	ASSERT_EQ(0, fill_dmabuf(self->buffer.dmabuf, PAGES, 9));
+	ASSERT_EQ(0, pipe2(ready, O_CLOEXEC));
+	child = fork();
+	ASSERT_GE(child, 0);
+	if (!child) {
+		uint32_t left;
+
+		close(self->fd);
+		self->fd = gntdev_open();
+		good_import(self);
+		self->op->import.refs = (uintptr_t)shared;
+		self->op->import.flags = GNTDEV_DMABUF_EVENTFD;
+		self->op->import.eventfd = event;
+		if (run_import(self) || write(ready[1], "i", 1) != 1)
+			_exit(1);
+		while (!__atomic_load_n(&shared[PAGES], __ATOMIC_ACQUIRE))
+			usleep(1000);
+		if (release &&
+		    (gntdev_import_release(self->fd, self->op->import.handle,
+					   &left) || left != PAGES))
+			_exit(1);
+		if (!sig)
+			_exit(write(ready[1], "r", 1) != 1);
+		if (write(ready[1], "r", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	ASSERT_EQ(1, read(ready[0], &byte, 1));
+	memcpy(self->refs, shared, PAGES * sizeof(*shared));
+	ASSERT_EQ(0, mapper_maps(&mapper, &self->from, self->refs, PAGES, RW));
+	__atomic_store_n(&shared[PAGES], 1, __ATOMIC_RELEASE);
+	ASSERT_EQ(1, read(ready[0], &byte, 1));
+	if (sig)
+		ASSERT_EQ(0, kill(child, sig));
+	ASSERT_EQ(child, waitpid(child, NULL, 0));
+	EXPECT_FALSE(signalled(event));
+	EXPECT_EQ(0, mapper_check(&mapper, 9));
+	EXPECT_EQ(0, mapper_unmaps(&mapper));
+	EXPECT_TRUE(wait_until(is_signalled, &event, DEADLINE_MS));
+	EXPECT_TRUE(signalled(event));
+	EXPECT_GT(0, mapper_maps(&mapper, &self->from, self->refs, PAGES, RW));
+	close(event);
+	close(ready[0]);
+	munmap(shared, bytes_of(cut(1)));
+}
+
+TEST_F(handles, exit_while_the_peer_maps)
+{
+	end_while_mapped(_metadata, self, false, 0);
+	end_while_mapped(_metadata, self, true, 0);
+}
+
+TEST_F(handles, sigkill_while_the_peer_maps)
+{
+	end_while_mapped(_metadata, self, false, SIGKILL);
+	end_while_mapped(_metadata, self, true, SIGKILL);
 }
 
 TEST_HARNESS_MAIN

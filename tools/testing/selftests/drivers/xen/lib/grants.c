@@ -309,6 +309,37 @@ int gntdev_export(int fd, uint32_t flags, uint16_t domid, const uint32_t *refs,
 	return ret;
 }
 
+int gntdev_import(int fd, uint32_t flags, int dmabuf, uint16_t domid,
+		  uint32_t count, uint32_t *refs, uint64_t *handle)
+{
+	struct gntdev_dmabuf_import op = {
+		.size = sizeof(op),
+		.flags = flags,
+		.fd = dmabuf,
+		.domid = domid,
+		.length = page_bytes(count),
+		.refs = (uintptr_t)refs,
+		.capacity = count,
+	};
+	int ret = xioctl(fd, IOCTL_GNTDEV_DMABUF_IMPORT, &op);
+
+	if (!ret)
+		*handle = op.handle;
+	return ret;
+}
+
+int gntdev_import_release(int fd, uint64_t handle, uint32_t *left)
+{
+	struct gntdev_dmabuf_import_release op = {
+		.size = sizeof(op),
+		.handle = handle,
+	};
+	int ret = xioctl(fd, IOCTL_GNTDEV_DMABUF_IMPORT_RELEASE, &op);
+
+	*left = op.left;
+	return ret;
+}
+
 int gntdev_wait(int fd, uint64_t handle, uint64_t timeout_ns, uint32_t *left)
 {
 	struct gntdev_dmabuf_wait op = {

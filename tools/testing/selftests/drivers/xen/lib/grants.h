@@ -105,6 +105,9 @@ int gntdev_imp_release(int fd, int dmabuf);
 /* The same by handles; what is not given here is that of all pages. */
 int gntdev_export(int fd, uint32_t flags, uint16_t domid, const uint32_t *refs,
 		  uint32_t count, int *dmabuf, uint64_t *handle);
+int gntdev_import(int fd, uint32_t flags, int dmabuf, uint16_t domid,
+		  uint32_t count, uint32_t *refs, uint64_t *handle);
+int gntdev_import_release(int fd, uint64_t handle, uint32_t *left);
 /* How many grants are left is told with 0 and -ETIMEDOUT. */
 int gntdev_wait(int fd, uint64_t handle, uint64_t timeout_ns, uint32_t *left);
 /* With a handle of 0, only what does not need one. */
