@@ -131,7 +131,7 @@ long gntdev_ioctl_exp_from_refs(struct gntdev_file *file, void __user *arg)
 	if ((op.flags & ~(GNTDEV_DMA_FLAG_WC | GNTDEV_DMA_FLAG_COHERENT)) ||
 	    op.flags == (GNTDEV_DMA_FLAG_WC | GNTDEV_DMA_FLAG_COHERENT))
 		return -EINVAL;
-	ret = gntdev_export_check_count(op.count);
+	ret = gntdev_export_check_count(op.count, op.domid);
 	if (!ret)
 		ret = gntdev_may_map(op.domid);
 	if (ret)
@@ -187,7 +187,7 @@ static struct gntdev_import *import_create(struct gntdev_dmabuf_table *table,
 					   u32 fd, u32 count, domid_t domid)
 {
 	struct gntdev_import_range range = { .domid = domid, .count = count };
-	struct dma_buf *dmabuf = gntdev_import_get(fd, false);
+	struct dma_buf *dmabuf = gntdev_import_get(fd, domid, false);
 
 	if (IS_ERR(dmabuf))
 		return ERR_CAST(dmabuf);

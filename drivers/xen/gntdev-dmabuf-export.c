@@ -13,6 +13,8 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include <trace/events/gntdev.h>
+
 #include "gntdev-dmabuf.h"
 
 /* Checked first, synchronized after: a copy must never be written back. */
@@ -162,6 +164,8 @@ static int map_for_device(struct gntdev_mapping *m, struct gntdev_attached *a,
 	if (ret) {
 		pr_debug_ratelimited("%s cannot reach the frames of a buffer\n",
 				     dev_name(dev));
+		trace_gntdev_refused(GNTDEV_REASON_DEVICE, m->refs->domid, 0,
+				     ret);
 		sg_free_table(&a->sgt);
 	}
 	return ret;
@@ -406,19 +410,22 @@ unsigned int gntdev_export_left(struct gntdev_buffer *buf)
 /**
  * gntdev_export_check_count - whether so many grants make a dma-buf
  * @count: number of grants
+ * @domid: the granting domain
  *
  * Users of a dma-buf count in pages of the kernel. A page that is only shared
  * in part would pretend that all of it is.
  *
  * Return: 0, -EINVAL or -EOPNOTSUPP.
  */
-int gntdev_export_check_count(u32 count)
+int gntdev_export_check_count(u32 count, u32 domid)
 {
 	if (!gntdev_count_valid(count))
 		return -EINVAL;
 	if (count % XEN_PFN_PER_PAGE) {
 		pr_debug_ratelimited("%u frames do not make whole pages\n",
 				     count);
+		trace_gntdev_refused(GNTDEV_REASON_PART, domid, count,
+				     -EOPNOTSUPP);
 		return -EOPNOTSUPP;
 	}
 	return 0;

@@ -15,6 +15,8 @@
 #include <linux/printk.h>
 #include <linux/uaccess.h>
 
+#include <trace/events/gntdev.h>
+
 #include "gntdev-dmabuf.h"
 
 /* These are the first versions, without room that is not spoken for. */
@@ -61,7 +63,7 @@ static int check_export(const struct gntdev_dmabuf_export *op)
 	if ((op->flags & ~EXPORT_FLAGS) || op->pad ||
 	    (op->flags & DMA_FLAGS) == DMA_FLAGS)
 		return -EINVAL;
-	ret = gntdev_export_check_count(op->count);
+	ret = gntdev_export_check_count(op->count, op->domid);
 	if (!ret)
 		ret = gntdev_may_map(op->domid);
 	if (ret)
@@ -169,6 +171,8 @@ static int find_range(const struct dma_buf *dmabuf,
 	if (dmabuf->size >> XEN_PAGE_SHIFT > GNTDEV_COUNT_MAX) {
 		pr_debug_ratelimited("a buffer of %zu bytes is too large\n",
 				     dmabuf->size);
+		trace_gntdev_refused(GNTDEV_REASON_SIZE, op->domid,
+				     dmabuf->size, -EOPNOTSUPP);
 		return -EOPNOTSUPP;
 	}
 	range->first = op->offset >> XEN_PAGE_SHIFT;
@@ -196,7 +200,7 @@ static struct gntdev_import *create_import(struct gntdev_file *file,
 	struct dma_buf *dmabuf;
 	int ret;
 
-	dmabuf = gntdev_import_get(op->fd, range.readonly);
+	dmabuf = gntdev_import_get(op->fd, op->domid, range.readonly);
 	if (IS_ERR(dmabuf))
 		return ERR_CAST(dmabuf);
 	ret = find_range(dmabuf, op, &range);

@@ -17,6 +17,8 @@
 
 #include <xen/page.h>
 
+#include <trace/events/gntdev.h>
+
 #include "gntdev-dmabuf.h"
 
 /* Grant references taken from the kernel's pool at a time. */
@@ -75,8 +77,11 @@ static int grant_some(struct gntdev_import *imp, const xen_pfn_t *frames,
 	unsigned int i;
 	int ref;
 
-	if (gnttab_alloc_grant_references(count, &head))
+	if (gnttab_alloc_grant_references(count, &head)) {
+		trace_gntdev_refused(GNTDEV_REASON_NO_REFS, imp->buffer.domid,
+				     count, -ENOSPC);
 		return -ENOSPC;
+	}
 	for (i = 0; i < count; i++) {
 		ref = gnttab_claim_grant_reference(&head);
 		gnttab_grant_foreign_access_ref(ref, imp->buffer.domid,
@@ -100,6 +105,10 @@ static int grant_range(struct gntdev_import *imp, unsigned int first)
 	if (!frames)
 		return -ENOMEM;
 	ret = gntdev_sgt_to_frames(imp->sgt, all, frames);
+	if (ret)
+		trace_gntdev_refused(ret == -EINVAL ? GNTDEV_REASON_LAYOUT :
+						      GNTDEV_REASON_NOT_RAM,
+				     imp->buffer.domid, all, ret);
 	for (i = 0; !ret && i < count; i += REFS_PER_ALLOC) {
 		ret = grant_some(imp, frames + first + i,
 				 min(count - i, REFS_PER_ALLOC));
@@ -229,18 +238,21 @@ static struct gntdev_import *import_alloc(struct gntdev_dmabuf_table *table,
 /**
  * gntdev_import_get - find the dma-buf behind a descriptor
  * @fd: the descriptor
+ * @domid: the other domain
  * @readonly: the other domain will not be able to write; otherwise the caller
  *	must be, too
  *
  * Return: the dma-buf, with a reference for the caller, or an ERR_PTR().
  */
-struct dma_buf *gntdev_import_get(int fd, bool readonly)
+struct dma_buf *gntdev_import_get(int fd, u32 domid, bool readonly)
 {
 	struct dma_buf *dmabuf = dma_buf_get(fd);
 
 	if (IS_ERR(dmabuf) || readonly ||
 	    (dmabuf->file->f_mode & FMODE_WRITE))
 		return dmabuf;
+	trace_gntdev_refused(GNTDEV_REASON_READONLY, domid, dmabuf->size,
+			     -EACCES);
 	dma_buf_put(dmabuf);
 	return ERR_PTR(-EACCES);
 }
@@ -263,6 +275,8 @@ struct gntdev_import *gntdev_import_create(struct gntdev_dmabuf_table *table,
 	if (dmabuf->ops == &gntdev_export_ops) {
 		dma_buf_put(dmabuf);
 		pr_debug_ratelimited("frames of another domain cannot be granted\n");
+		trace_gntdev_refused(GNTDEV_REASON_FOREIGN, range->domid,
+				     range->count, -EOPNOTSUPP);
 		return ERR_PTR(-EOPNOTSUPP);
 	}
 	imp = import_alloc(table, dmabuf, range);

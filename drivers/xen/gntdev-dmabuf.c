@@ -12,6 +12,8 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 
+#include <trace/events/gntdev.h>
+
 #include "gntdev-dmabuf.h"
 
 MODULE_IMPORT_NS(DMA_BUF);
@@ -79,6 +81,10 @@ void gntdev_buffer_add(struct gntdev_buffer *buf)
 {
 	lockdep_assert_held(&buf->table->lock);
 	rb_add(&buf->node, &buf->table->buffers, handle_less);
+	if (buf->import)
+		trace_gntdev_import(buf->handle, buf->domid, buf->count, true);
+	else
+		trace_gntdev_export(buf->handle, buf->domid, buf->count, false);
 }
 
 /**
@@ -92,6 +98,9 @@ void gntdev_buffer_release(struct gntdev_buffer *buf)
 {
 	lockdep_assert_held(&buf->table->lock);
 	buf->released = true;
+	if (!RB_EMPTY_NODE(&buf->node))
+		trace_gntdev_release(buf->handle, buf->domid, buf->count,
+				     buf->import);
 	if (buf->import)
 		gntdev_cookie_forget(buf);
 }
@@ -106,8 +115,11 @@ void gntdev_buffer_over(struct gntdev_buffer *buf)
 
 	mutex_lock(&table->lock);
 	gntdev_cookie_forget(buf);
-	if (!RB_EMPTY_NODE(&buf->node))
+	if (!RB_EMPTY_NODE(&buf->node)) {
 		rb_erase(&buf->node, &table->buffers);
+		trace_gntdev_over(buf->handle, buf->domid, buf->count,
+				  buf->import);
+	}
 	WRITE_ONCE(table->wakeups, table->wakeups + 1);
 	wake_up_all(&table->over);
 	mutex_unlock(&table->lock);

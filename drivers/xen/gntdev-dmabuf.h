@@ -139,7 +139,7 @@ void gntdev_cookie_forget(struct gntdev_buffer *buf);
 
 /* gntdev-dmabuf-export.c */
 extern const struct dma_buf_ops gntdev_export_ops;
-int gntdev_export_check_count(u32 count);
+int gntdev_export_check_count(u32 count, u32 domid);
 struct gntdev_refs *gntdev_export_refs(u32 __user *user, u32 count,
 				       domid_t domid);
 struct dma_buf *gntdev_export_create(struct gntdev_dmabuf_table *table,
@@ -156,7 +156,7 @@ int gntdev_sgt_to_frames(struct sg_table *sgt, unsigned int count,
 unsigned int gntdev_end_grants(grant_ref_t *refs, unsigned int count);
 int gntdev_import_init(void);
 void gntdev_import_exit(void);
-struct dma_buf *gntdev_import_get(int fd, bool readonly);
+struct dma_buf *gntdev_import_get(int fd, u32 domid, bool readonly);
 struct gntdev_import *gntdev_import_create(struct gntdev_dmabuf_table *table,
 					   struct dma_buf *dmabuf,
 					   const struct gntdev_import_range *range);

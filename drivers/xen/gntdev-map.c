@@ -15,6 +15,8 @@
 
 #include <xen/page.h>
 
+#include <trace/events/gntdev.h>
+
 #include "gntdev-common.h"
 
 /* A busy page is looked at again after a tick, then ever later up to this. */
@@ -150,9 +152,12 @@ static int map_batch(struct gntdev_mapping *m, struct map_batch *batch,
 		if (!err) {
 			m->handles[first + i] = op[i].handle;
 			m->mapped++;
-		} else if (!ret) {
-			ret = err;
+			continue;
 		}
+		trace_gntdev_refused(GNTDEV_REASON_GRANT,
+				     gntdev_refs_domid(m->refs, first + i),
+				     m->refs->ref[first + i], err);
+		ret = ret ?: err;
 	}
 	return ret;
 }
@@ -269,8 +274,13 @@ static void mapping_undo(struct work_struct *work)
 
 	if (m->vaddr)
 		mapping_vunmap(m);
-	if (m->mapped)
+	if (m->mapped) {
+		unsigned int mapped = m->mapped;
+
 		unmap_some(m);
+		trace_gntdev_unmap(gntdev_refs_domid(m->refs, 0),
+				   mapped - m->mapped, m->mapped);
+	}
 	if (m->mapped) {
 		gntdev_retry_queue(&m->retry);
 		return;
@@ -338,6 +348,7 @@ struct gntdev_mapping *gntdev_mapping_create(struct gntdev_refs *refs,
 		gntdev_mapping_put(m);
 		return ERR_PTR(ret);
 	}
+	trace_gntdev_map(gntdev_refs_domid(refs, 0), refs->count, readonly);
 	return m;
 }
 

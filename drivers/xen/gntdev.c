@@ -15,6 +15,8 @@
 
 #include <xen/xen.h>
 
+#include <trace/events/gntdev.h>
+
 #include "gntdev-common.h"
 #include "gntdev-coverage.h"
 
@@ -59,6 +61,8 @@ int gntdev_may_map(u32 domid)
 	if (mode->may_map && !mode->may_map(domid)) {
 		pr_debug_ratelimited("grants of d%u cannot be mapped here\n",
 				     domid);
+		trace_gntdev_refused(GNTDEV_REASON_DOMAIN, domid, 0,
+				     -EOPNOTSUPP);
 		return -EOPNOTSUPP;
 	}
 	return 0;
@@ -182,6 +186,16 @@ static const struct gntdev_ioctl *find_ioctl(unsigned int cmd)
 	return entry->handler ? entry : NULL;
 }
 
+static long run_ioctl(const struct gntdev_ioctl *entry, struct file *filp,
+		      void __user *arg)
+{
+	long ret = entry->handler(filp->private_data, arg);
+
+	if (ret)
+		trace_gntdev_failed(_IOC_NR(entry->cmd), ret);
+	return ret;
+}
+
 static long gntdev_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 {
 	const struct gntdev_ioctl *entry = find_ioctl(cmd);
@@ -189,7 +203,7 @@ static long gntdev_ioctl(struct file *filp, unsigned int cmd, unsigned long arg)
 	if (!entry || !same_command(entry->cmd, cmd))
 		return -ENOTTY;
 	gntdev_selftest_fault();
-	return entry->handler(filp->private_data, (void __user *)arg);
+	return run_ioctl(entry, filp, (void __user *)arg);
 }
 
 static long gntdev_compat_ioctl(struct file *filp, unsigned int cmd,
@@ -199,7 +213,7 @@ static long gntdev_compat_ioctl(struct file *filp, unsigned int cmd,
 
 	if (!entry || !same_command(entry->compat_cmd ?: entry->cmd, cmd))
 		return -ENOTTY;
-	return entry->handler(filp->private_data, compat_ptr(arg));
+	return run_ioctl(entry, filp, compat_ptr(arg));
 }
 
 static int gntdev_open(struct inode *inode, struct file *filp)

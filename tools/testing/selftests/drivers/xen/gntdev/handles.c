@@ -22,7 +22,7 @@
 #define PAGES cut(4)
 #define DEADLINE_NS (DEADLINE_MS * 1000000ull)
 /* No handle is ever that large. */
-#define NO_SUCH_HANDLE (1ull << 63)
+#define NO_SUCH_HANDLE 0x8000000000000000ull
 
 /* Whatever structure a command has, and more behind it. */
 union any_op {
@@ -51,6 +51,7 @@ static const struct command commands[] = {
 	  -ENOENT },
 	{ "DMABUF_WAIT", IOCTL_GNTDEV_DMABUF_WAIT, 32, -ENOENT },
 	{ "QUERY", IOCTL_GNTDEV_QUERY, 120, 0 },
+	{ NULL, 0, 0, 0 },
 };
 
 FIXTURE(handles) {
@@ -165,13 +166,9 @@ static int run(FIXTURE_DATA(handles) *self, const struct command *command)
 	return 0;
 }
 
-#define for_each_command(c) \
-	for (const struct command *(c) = commands; \
-	     (c) < commands + ARRAY_SIZE_OF(commands); (c)++)
-
 TEST_F(handles, structures_too_small_are_refused)
 {
-	for_each_command(c) {
+	for (const struct command *c = commands; c->name; c++) {
 		for (uint32_t size = 0; size < c->size; size++) {
 			good_op(self, c);
 			self->op->size = size;
@@ -184,7 +181,7 @@ TEST_F(handles, structures_too_small_are_refused)
 /* What a kernel does not know must mean nothing. */
 TEST_F(handles, larger_structures_must_be_zero)
 {
-	for_each_command(c) {
+	for (const struct command *c = commands; c->name; c++) {
 		good_op(self, c);
 		self->op->size = c->size + 8;
 		self->op->bytes[c->size + 7] = 1;
@@ -211,7 +208,7 @@ TEST_F(handles, size_in_the_number_is_ignored)
 {
 	static const unsigned int sizes[] = { 0, 8, 24, 0x3fff };
 
-	for_each_command(c) {
+	for (const struct command *c = commands; c->name; c++) {
 		for (size_t i = 0; i < ARRAY_SIZE_OF(sizes); i++) {
 			struct command other = *c;
 
@@ -231,7 +228,7 @@ TEST_F(handles, arguments_that_are_not_there)
 {
 	char *end = (char *)self->op + sizeof(*self->op);
 
-	for_each_command(c) {
+	for (const struct command *c = commands; c->name; c++) {
 		union any_op *saved = self->op;
 
 		EXPECT_EQ(-1, ioctl(self->fd, c->number, NULL));
@@ -277,7 +274,7 @@ TEST_F(handles, query_refuses_flags_and_unknown_handles)
 	EXPECT_EQ(-ENOENT, gntdev_query(self->fd, ~0ull, &op));
 }
 
-static uint64_t fdinfo(int fd, const char *key)
+static uint64_t info_of(int fd, const char *key)
 {
 	uint64_t value = ~0ull;
 	char path[40], line[80];
@@ -302,17 +299,17 @@ static bool totals(int fd, uint64_t ranges, uint64_t mapped, uint64_t exports,
 	struct gntdev_query op;
 
 	return !gntdev_query(fd, 0, &op) &&
-	       op.ranges == ranges && fdinfo(fd, "ranges") == ranges &&
+	       op.ranges == ranges && info_of(fd, "ranges") == ranges &&
 	       op.ranges_grants == ranges * PAGES &&
-	       fdinfo(fd, "ranges-grants") == ranges * PAGES &&
+	       info_of(fd, "ranges-grants") == ranges * PAGES &&
 	       op.mapped_grants == mapped * PAGES &&
-	       fdinfo(fd, "mapped-grants") == mapped * PAGES &&
-	       op.exports == exports && fdinfo(fd, "exports") == exports &&
+	       info_of(fd, "mapped-grants") == mapped * PAGES &&
+	       op.exports == exports && info_of(fd, "exports") == exports &&
 	       op.exports_grants == exports * PAGES &&
-	       fdinfo(fd, "exports-grants") == exports * PAGES &&
-	       op.imports == imports && fdinfo(fd, "imports") == imports &&
+	       info_of(fd, "exports-grants") == exports * PAGES &&
+	       op.imports == imports && info_of(fd, "imports") == imports &&
 	       op.imports_grants == imports * PAGES &&
-	       fdinfo(fd, "imports-grants") == imports * PAGES;
+	       info_of(fd, "imports-grants") == imports * PAGES;
 }
 
 TEST_F(handles, totals_of_ranges)
@@ -361,7 +358,7 @@ TEST_F(handles, totals_of_exports_and_imports)
 	close(second);
 	EXPECT_TRUE(released(self->fd, second));
 	EXPECT_TRUE(totals(self->fd, 0, 0, 0, 0));
-	EXPECT_EQ(0, fdinfo(self->fd, "pending-grants"));
+	EXPECT_EQ(0, info_of(self->fd, "pending-grants"));
 }
 
 static int export_some(FIXTURE_DATA(handles) *self, uint32_t flags,
@@ -499,11 +496,11 @@ static int run_export(FIXTURE_DATA(handles) *self)
 
 #define EXPECT_REFUSED(error, member, value) \
 	do { \
+		uint64_t to_ = (uint64_t)(value); \
 		good_export(self); \
-		self->op->export.member = (value); \
+		self->op->export.member = to_; \
 		EXPECT_EQ(-(error), run_export(self)) \
-			TH_LOG(#member " = %#llx", \
-			       (unsigned long long)(value)); \
+			TH_LOG(#member " = %#" PRIx64, to_); \
 	} while (0)
 
 TEST_F(handles, export_refuses_bad_arguments)
@@ -974,11 +971,11 @@ static int run_import(FIXTURE_DATA(handles) *self)
 
 #define EXPECT_IMPORT(result, member, value) \
 	do { \
+		uint64_t to_ = (uint64_t)(value); \
 		good_import(self); \
-		self->op->import.member = (value); \
+		self->op->import.member = to_; \
 		EXPECT_EQ(result, run_import(self)) \
-			TH_LOG(#member " = %#llx", \
-			       (unsigned long long)(value)); \
+			TH_LOG(#member " = %#" PRIx64, to_); \
 	} while (0)
 
 TEST_F(handles, import_refuses_bad_arguments)
@@ -1150,7 +1147,7 @@ TEST_F(handles, released_import_is_counted_down)
 	EXPECT_EQ(PAGES, query.count);
 	EXPECT_EQ(cut(2), query.left);
 	EXPECT_EQ(cut(2), query.pending_grants);
-	EXPECT_EQ(cut(2), fdinfo(self->fd, "pending-grants"));
+	EXPECT_EQ(cut(2), info_of(self->fd, "pending-grants"));
 	for (size_t i = 0; i < ARRAY_SIZE_OF(waiters); i++)
 		ASSERT_TRUE(start_waiter(&waiters[i], self->fd,
 					 pending.handle));
@@ -1169,7 +1166,7 @@ TEST_F(handles, released_import_is_counted_down)
 		EXPECT_EQ(0, waiters[i].left);
 	}
 	EXPECT_FALSE(handle_exists(self->fd, pending.handle));
-	EXPECT_EQ(0, fdinfo(self->fd, "pending-grants"));
+	EXPECT_EQ(0, info_of(self->fd, "pending-grants"));
 	EXPECT_TRUE(wait_until(is_signalled, &event, DEADLINE_MS));
 	EXPECT_TRUE(signalled(event));
 	EXPECT_FALSE(signalled(event));
