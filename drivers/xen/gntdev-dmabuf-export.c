@@ -9,6 +9,7 @@
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/iosys-map.h>
+#include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -349,6 +350,19 @@ static struct gntdev_export *export_alloc(struct gntdev_dmabuf_table *table,
 	return exp;
 }
 
+/* Programs can give it another name, as they can for any dma-buf. */
+static int set_name(struct dma_buf *dmabuf, domid_t domid)
+{
+	char *name = kasprintf(GFP_KERNEL_ACCOUNT, "xen-d%u", domid);
+
+	if (!name)
+		return -ENOMEM;
+	spin_lock(&dmabuf->name_lock);
+	dmabuf->name = name;
+	spin_unlock(&dmabuf->name_lock);
+	return 0;
+}
+
 /**
  * gntdev_export_create - make a dma-buf of grants
  * @table: of the open file
@@ -365,6 +379,7 @@ struct dma_buf *gntdev_export_create(struct gntdev_dmabuf_table *table,
 	DEFINE_DMA_BUF_EXPORT_INFO(info);
 	struct gntdev_export *exp;
 	struct dma_buf *dmabuf;
+	int ret;
 
 	exp = export_alloc(table, refs, readonly, dma_flags);
 	if (IS_ERR(exp))
@@ -374,9 +389,16 @@ struct dma_buf *gntdev_export_create(struct gntdev_dmabuf_table *table,
 	info.flags = O_CLOEXEC | (exp->mapping->readonly ? O_RDONLY : O_RDWR);
 	info.priv = exp;
 	dmabuf = dma_buf_export(&info);
-	if (IS_ERR(dmabuf))
+	if (IS_ERR(dmabuf)) {
 		/* Also ends @exp. */
 		gntdev_mapping_put(exp->mapping);
+		return dmabuf;
+	}
+	ret = set_name(dmabuf, refs->domid);
+	if (ret) {
+		dma_buf_put(dmabuf);
+		return ERR_PTR(ret);
+	}
 	return dmabuf;
 }
 

@@ -441,6 +441,27 @@ TEST_F(handles, export_is_shared)
 	export_and_back(_metadata, self, GNTDEV_DMA_FLAG_COHERENT);
 }
 
+/* Where all buffers of a machine are listed, it is seen whose memory it is. */
+TEST_F(handles, exports_are_named_after_the_domain)
+{
+	char path[40], line[80], name[32], expected[32];
+	uint64_t handle = 0;
+	int dmabuf = export_some(self, 0, &handle);
+	FILE *file;
+
+	ASSERT_GE(dmabuf, 0);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", dmabuf);
+	snprintf(expected, sizeof(expected), "xen-d%u", self->from.domid);
+	name[0] = '\0';
+	file = fopen(path, "re");
+	ASSERT_NE(NULL, file);
+	while (fgets(line, sizeof(line), file))
+		sscanf(line, "name: %31s", name);
+	fclose(file);
+	EXPECT_STREQ(expected, name);
+	close(dmabuf);
+}
+
 TEST_F(handles, export_for_reading_only)
 {
 	struct gntdev_query query;
