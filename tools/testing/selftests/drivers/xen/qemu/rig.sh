@@ -98,7 +98,12 @@ cmd_run()
 			printf '%s\n' "$*"
 		} >"$steps"
 	fi
-	cmd_fetch xen kernel
+	# A kernel that no package has is there already: kernel.sh built it.
+	if [ -e "$RIG_CONFIG" ]; then
+		cmd_fetch xen
+	else
+		cmd_fetch xen kernel
+	fi
 	abi=$(rig_abi)
 	rig_lock
 	boot_prepare "$abi" "$steps"
