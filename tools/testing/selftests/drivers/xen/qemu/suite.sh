@@ -91,7 +91,10 @@ test_folder()
 	rm -rf -- "$dir"
 	mkdir -p "$dir"
 	for p in "$@"; do
-		cp -- "$RIG_O/selftests/gntdev/$p" "$dir/"
+		case $p in
+		*.sh) cp -- "$RIG_DIR/../gntdev/$p" "$dir/" ;;
+		*) cp -- "$RIG_O/selftests/gntdev/$p" "$dir/" ;;
+		esac
 	done
 	cp -- "$RIG_O/selftests/gntdev/"{compat-32,lend-pages,checkers,commit-fault} \
 		"$dir/"
