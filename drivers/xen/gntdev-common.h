@@ -61,8 +61,12 @@ struct seq_file;
 struct gntdev_dmabuf_table;
 struct gntdev_pv_vmap;
 
-/* Operations handed to the hypervisor at once; with their pages, 4 KiB. */
-#define GNTDEV_BATCH		100U
+/*
+ * Operations handed to the hypervisor at once; with their pages, 4 KiB. Tests
+ * want several batches of few grants.
+ */
+#define GNTDEV_BATCH		(IS_ENABLED(CONFIG_XEN_GNTDEV_SELFTEST) ? \
+				 8U : 100U)
 
 /* No request has more grants, whatever the module's parameter says. */
 #define GNTDEV_COUNT_MAX	((unsigned int)SZ_1M)
@@ -119,7 +123,7 @@ struct gntdev_retry {
  * @readonly: mapped for reading only
  * @linear: the kernel addresses of the pages are consecutive, and good for all
  * @mapped: number of grants mapped now
- * @lost: number of them that the hypervisor refused to unmap
+ * @lost: grants that the hypervisor refused to unmap, wherever they were mapped
  * @pages: backing pages, in the order of the references, XEN_PFN_PER_PAGE of
  *	which go on each
  * @handles: the hypervisor's handle of each mapped grant
@@ -140,7 +144,7 @@ struct gntdev_mapping {
 	bool readonly;
 	bool linear;
 	unsigned int mapped;
-	unsigned int lost;
+	atomic_t lost;
 	struct page **pages;
 	grant_handle_t *handles;
 	struct gnttab_dma_buffer *dma;

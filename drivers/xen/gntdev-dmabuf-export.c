@@ -426,7 +426,7 @@ unsigned int gntdev_export_left(struct gntdev_buffer *buf)
 	struct gntdev_export *exp = container_of(buf, struct gntdev_export,
 						 buffer);
 
-	return READ_ONCE(exp->mapping->mapped) + READ_ONCE(exp->mapping->lost);
+	return READ_ONCE(exp->mapping->mapped) + atomic_read(&exp->mapping->lost);
 }
 
 /**

@@ -186,7 +186,7 @@ static int map_all(struct gntdev_mapping *m)
  */
 static bool page_is_busy(struct page *page)
 {
-	return page_count(page) > 1;
+	return page_count(page) > 1 || gntdev_selftest_fails(GNTDEV_FAIL_BUSY);
 }
 
 static unsigned int collect_batch(struct gntdev_mapping *m,
@@ -223,12 +223,13 @@ static void unmap_some(struct gntdev_mapping *m)
 
 	while (m->mapped && (n = collect_batch(m, batch, &next))) {
 		gnttab_unmap_refs(batch->op, NULL, batch->page, n);
+		gntdev_selftest_after_unmap(m, batch->op, n);
 		for (i = 0; i < n; i++) {
 			m->handles[batch->index[i]] = GNTDEV_NO_HANDLE;
 			WRITE_ONCE(m->mapped, m->mapped - 1);
 			/* Never seen; then the pages are lost, not reused. */
 			if (batch->op[i].status != GNTST_okay)
-				WRITE_ONCE(m->lost, m->lost + 1);
+				atomic_inc(&m->lost);
 		}
 		cond_resched();
 	}
@@ -271,6 +272,7 @@ static void mapping_undo(struct work_struct *work)
 						struct gntdev_mapping,
 						retry.work);
 	void (*released)(void *owner);
+	int lost;
 
 	if (m->vaddr)
 		mapping_vunmap(m);
@@ -285,9 +287,10 @@ static void mapping_undo(struct work_struct *work)
 		gntdev_retry_queue(&m->retry);
 		return;
 	}
-	if (m->lost) {
-		pr_err_ratelimited("%u grants are still mapped, for ever\n",
-				   m->lost);
+	lost = atomic_read(&m->lost);
+	if (lost) {
+		pr_err_ratelimited("%d grants are still mapped, for ever\n",
+				   lost);
 		return;
 	}
 	released = m->released;

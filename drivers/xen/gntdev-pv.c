@@ -104,10 +104,22 @@ static u64 pte_machine_addr(const struct gntdev_pv_vma *pv, unsigned long page)
  * Hand operations to the hypervisor. The result of each is its status, which is
  * not GNTST_okay before; the call itself has nothing to add.
  */
-static void grant_op(unsigned int cmd, void *ops, unsigned int count)
+static void map_ops(struct gnttab_map_grant_ref *op, unsigned int count)
 {
-	if (count)
-		HYPERVISOR_grant_table_op(cmd, ops, count);
+	if (!count)
+		return;
+	gntdev_selftest_before_map(op, count);
+	HYPERVISOR_grant_table_op(GNTTABOP_map_grant_ref, op, count);
+	gntdev_selftest_after_map(op, count);
+}
+
+static void unmap_ops(struct gntdev_mapping *mapping,
+		      struct gnttab_unmap_grant_ref *op, unsigned int count)
+{
+	if (!count)
+		return;
+	HYPERVISOR_grant_table_op(GNTTABOP_unmap_grant_ref, op, count);
+	gntdev_selftest_after_unmap(mapping, op, count);
 }
 
 static void set_unmap_op(struct gnttab_unmap_grant_ref *op, u64 pte,
@@ -128,13 +140,13 @@ static void undo_batch(struct gntdev_pv_vma *pv, unsigned long first,
 		if (pv->handles[i] != GNTDEV_NO_HANDLE)
 			set_unmap_op(&pv->unmap_op[n++],
 				     pte_machine_addr(pv, i), pv->handles[i]);
-	grant_op(GNTTABOP_unmap_grant_ref, pv->unmap_op, n);
+	unmap_ops(pv->base.mapping, pv->unmap_op, n);
 	for (i = first, n = 0; i < end; i++) {
 		if (pv->handles[i] == GNTDEV_NO_HANDLE)
 			continue;
 		/* Never seen; then the grant is lost, and its page with it. */
 		if (pv->unmap_op[n++].status != GNTST_okay)
-			gntdev_mapping_get(pv->base.mapping);
+			atomic_inc(&pv->base.mapping->lost);
 		pv->handles[i] = GNTDEV_NO_HANDLE;
 	}
 }
@@ -164,7 +176,7 @@ static int write_batch(struct gntdev_pv_vma *pv, unsigned long first,
 				  flags, refs->ref[pv->first + i],
 				  gntdev_refs_domid(refs, pv->first + i));
 	}
-	grant_op(GNTTABOP_map_grant_ref, pv->map_op, n);
+	map_ops(pv->map_op, n);
 	for (i = first, n = 0; i < end; i++) {
 		if (pv->handles[i] != GNTDEV_NO_HANDLE)
 			continue;
@@ -476,7 +488,7 @@ static int vmap_write(struct gntdev_pv_vmap *v, struct gntdev_mapping *mapping,
 		gnttab_set_map_op(&op[i], vmap_pte(v, page), flags,
 				  mapping->refs->ref[page],
 				  gntdev_refs_domid(mapping->refs, page));
-	grant_op(GNTTABOP_map_grant_ref, op, count);
+	map_ops(op, count);
 	for (i = 0; i < count; i++) {
 		err = gntdev_status_to_errno(op[i].status);
 		if (!err)
@@ -497,11 +509,11 @@ static void vmap_undo(struct gntdev_pv_vmap *v, struct gntdev_mapping *mapping)
 			set_unmap_op(&op[n++], vmap_pte(v, i), v->handles[i]);
 		if (n < VMAP_BATCH && i + 1 < mapping->refs->count)
 			continue;
-		grant_op(GNTTABOP_unmap_grant_ref, op, n);
+		unmap_ops(mapping, op, n);
 		for (j = 0; j < n; j++)
 			/* Never seen; then the grant, and its page, are lost. */
 			if (op[j].status != GNTST_okay)
-				mapping->lost++;
+				atomic_inc(&mapping->lost);
 		n = 0;
 	}
 }
@@ -511,6 +523,8 @@ static int vmap_flush(void)
 {
 	struct mmuext_op op = { .cmd = MMUEXT_TLB_FLUSH_ALL };
 
+	if (gntdev_selftest_fails(GNTDEV_FAIL_FLUSH))
+		return -EINVAL;
 	return HYPERVISOR_mmuext_op(&op, 1, NULL, DOMID_SELF);
 }
 
