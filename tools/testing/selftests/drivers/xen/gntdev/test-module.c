@@ -39,9 +39,25 @@ int hooked_gntdev_use(bool scatter)
 	return ret;
 }
 
+int hooked_gntdev_write(const char *parameter, unsigned int value)
+{
+	char path[128], text[16];
+
+	snprintf(path, sizeof(path), HOOKED_PARAMETERS "%s", parameter);
+	snprintf(text, sizeof(text), "%u", value);
+	return write_text(path, text);
+}
+
+unsigned long hooked_gntdev_read(const char *parameter)
+{
+	unsigned long value;
+	char path[128];
+
+	snprintf(path, sizeof(path), HOOKED_PARAMETERS "%s", parameter);
+	return read_number(path, &value) ? 0 : value;
+}
+
 unsigned long hooked_gntdev_vmaps(void)
 {
-	unsigned long count;
-
-	return read_number(HOOKED_PARAMETERS "vmaps", &count) ? 0 : count;
+	return hooked_gntdev_read("vmaps");
 }

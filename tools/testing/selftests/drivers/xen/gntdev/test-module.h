@@ -28,6 +28,13 @@ int test_module_load(const char *name);
  */
 int hooked_gntdev_use(bool scatter);
 
+/*
+ * Its parameters, as Documentation/driver-api/xen/gntdev.rst says; the first
+ * returns 0 or a negative errno.
+ */
+int hooked_gntdev_write(const char *parameter, unsigned int value);
+unsigned long hooked_gntdev_read(const char *parameter);
+
 /* How many of its mappings needed kernel addresses beside those of pages. */
 unsigned long hooked_gntdev_vmaps(void);
 
