@@ -14,8 +14,6 @@ export LC_ALL=C
 TOP=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../../.." && pwd)
 TREE=${1:?apply.sh TREE}
 
-# The parts that are built into the kernel; the rest makes the module.
-BUILTIN='mem-reservation|grant-dma-alloc'
 STAMP='# The grant device and its helpers.'
 
 die()
@@ -46,11 +44,12 @@ edit()
 	sed -i -E "$@" -- "$TREE/$file"
 }
 
-# The lines of our Makefile that list the objects of the module.
+# The lines of our Makefile that list the objects of the module, but for those
+# of special builds.
 module_objects()
 {
-	grep -E '^xen-gntdev-(y|\$\(\S+\)) [+:]= ' "$TOP/drivers/xen/Makefile" |
-		grep -vE "($BUILTIN)\.o"
+	sed '/^if/,/^endif/d' "$TOP/drivers/xen/Makefile" |
+		grep -E '^xen-gntdev-(y|\$\(\S+\)) [+:]= '
 }
 
 our_makefile()
@@ -106,7 +105,8 @@ edit_kconfig()
 
 [ -e "$TREE/drivers/xen/grant-table.c" ] || die "$TREE: no kernel tree"
 cd -- "$TOP"
-copy drivers/xen/*.[ch] include/xen/*.h include/uapi/xen/*.h
+copy drivers/xen/*.[ch] include/xen/*.h include/uapi/xen/*.h \
+	include/trace/events/*.h
 edit_makefile
 edit_grant_table
 edit_kconfig

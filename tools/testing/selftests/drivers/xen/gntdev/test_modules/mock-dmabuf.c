@@ -405,24 +405,37 @@ static void drop_pins(struct mock_pins *pins)
 	pins->pages = NULL;
 }
 
+/* An importer has no right to this, but some drivers take it. */
+static struct page *hidden_page(const struct scatterlist *sg)
+{
+	struct scatterlist copy = *sg;
+
+	/* As it was before the dma-buf core changed it. */
+	if (IS_ENABLED(CONFIG_DMABUF_DEBUG))
+		copy.page_link ^= ~0xffUL;
+	return sg_page(&copy);
+}
+
 static int use_pin(struct dma_buf *dmabuf, struct sg_table *sgt, void *vaddr,
 		   void *arg)
 {
 	unsigned int count = dmabuf->size >> PAGE_SHIFT;
 	struct mock_pins *pins = arg;
-	struct sg_page_iter piter;
+	struct scatterlist *sg;
+	unsigned int i, j;
 
 	pins->pages = kvcalloc(count, sizeof(*pins->pages), GFP_KERNEL);
 	if (!pins->pages)
 		return -ENOMEM;
-	/* An importer has no right to these, but some drivers take them. */
-	for_each_sgtable_page(sgt, &piter, 0) {
-		struct page *page = sg_page_iter_page(&piter);
+	for_each_sgtable_sg(sgt, sg, i) {
+		struct page *page = hidden_page(sg);
 
-		if (pins->count == count)
-			break;
-		get_page(page);
-		pins->pages[pins->count++] = page;
+		for (j = 0; j < sg->length >> PAGE_SHIFT; j++) {
+			if (pins->count == count)
+				return 0;
+			get_page(page + j);
+			pins->pages[pins->count++] = page + j;
+		}
 	}
 	return 0;
 }
