@@ -10,7 +10,7 @@ RIG_FLAVOUR=debug-amd64
 
 cell_options()
 {
-	BOOT_DOM0_ARGS+=" kunit.enable=1 panic_on_warn=1 page_poison=1"
+	BOOT_DOM0_ARGS+=" kunit.enable=1 loglevel=5 panic_on_warn=1 page_poison=1"
 	BOOT_DOMU_ARGS+=" panic_on_warn=1"
 	CELL_CONTROLS=1
 	CELL_SLOWNESS=4
