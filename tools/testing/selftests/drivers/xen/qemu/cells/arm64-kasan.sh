@@ -12,7 +12,7 @@ cell_options()
 {
 	BOOT_XEN_ARGS+=" xsm=dummy"
 	BOOT_DISPLAY=0
-	BOOT_DOM0_ARGS+=" kunit.enable=1 panic_on_warn=1"
+	BOOT_DOM0_ARGS+=" kunit.enable=1 loglevel=5 panic_on_warn=1"
 	BOOT_DOMU_ARGS+=" panic_on_warn=1"
 	CELL_CONTROLS=1
 	CELL_SLOWNESS=6
