@@ -32,7 +32,8 @@ build_programs()
 
 	mkdir -p "$RIG_O/selftests/gntdev" &&
 	make -C "$xen/lib" "${vars[@]}" OUTPUT="$RIG_O/selftests/lib" &&
-	make -C "$xen/gntdev" "${vars[@]}" OUTPUT="$RIG_O/selftests/gntdev" \
+	make -C "$xen/gntdev" "${ARCH_MAKE[@]}" "${vars[@]}" \
+		OUTPUT="$RIG_O/selftests/gntdev" \
 		KSFT_DIR="$SRC/tools/testing/selftests" KDIR="$KDIR" &&
 	make -C "$xen/qemu" "${vars[@]}" OUTPUT="$RIG_O/selftests/qemu"
 }
