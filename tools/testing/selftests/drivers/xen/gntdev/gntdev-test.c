@@ -275,14 +275,14 @@ static bool is_udmabuf(int dmabuf)
 }
 
 /*
- * Memory of a udmabuf is ordinary memory, which needs no synchronization. Since
- * Linux 7, asking for it in a PV domain is harmful: udmabuf maps the pages for
- * its own device in one piece, gets bounce pages, which it does not fill, and
- * copies these over the data.
+ * Memory of a udmabuf is ordinary memory, which needs no synchronization, and
+ * asking for it is harmful: udmabuf maps the pages for a device of its own, once,
+ * and goes on with whatever direction it is asked for next. Since Linux 7, this
+ * gives bounce pages in a PV domain, which are copied over the data.
  */
 static int sync_unless_harmful(int dmabuf, uint64_t flags)
 {
-	if (pv_domain() && is_udmabuf(dmabuf))
+	if (is_udmabuf(dmabuf))
 		return 0;
 	return sync_dmabuf(dmabuf, flags);
 }
