@@ -251,12 +251,15 @@ void gntdev_retry_init(struct gntdev_retry *retry, work_func_t fn)
  * gntdev_retry_queue - try again, later than the last time
  * @retry: the work
  *
- * The time between two tries doubles, up to a second.
+ * The time between two tries doubles, up to a second. From the call on @retry is
+ * the work's: it may have run, and freed what it is part of, before this returns.
  */
 void gntdev_retry_queue(struct gntdev_retry *retry)
 {
-	queue_delayed_work(gntdev_wq, &retry->work, retry->delay);
-	retry->delay = min_t(unsigned long, 2 * retry->delay, RETRY_MAX_JIFFIES);
+	unsigned long delay = retry->delay;
+
+	retry->delay = min_t(unsigned long, 2 * delay, RETRY_MAX_JIFFIES);
+	queue_delayed_work(gntdev_wq, &retry->work, delay);
 }
 
 static void mapping_vunmap(struct gntdev_mapping *m)
