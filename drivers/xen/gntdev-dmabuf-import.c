@@ -159,7 +159,8 @@ unsigned int gntdev_end_grants(grant_ref_t *refs, unsigned int count)
 
 /*
  * While the other domain maps one frame, the exporter must keep the buffer, and
- * so the attachment stays.
+ * so the attachment stays. That nothing is left is told by the handle being gone,
+ * not before.
  */
 static void import_end(struct work_struct *work)
 {
@@ -169,8 +170,8 @@ static void import_end(struct work_struct *work)
 	unsigned int left;
 
 	left = gntdev_end_grants(imp->refs, imp->left);
-	WRITE_ONCE(imp->left, left);
 	if (left) {
+		WRITE_ONCE(imp->left, left);
 		gntdev_retry_queue(&imp->retry);
 		return;
 	}
