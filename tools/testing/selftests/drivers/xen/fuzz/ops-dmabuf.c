@@ -72,17 +72,6 @@ int op_wait(struct thread *thread, const uint16_t *arg)
 		       &op, sizeof(op), arg[3]);
 }
 
-static void remember(struct thread *thread, const uint32_t *refs, uint32_t n)
-{
-	struct report *report = thread->state->report;
-
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t at = atomic_fetch_add(&report->imports, 1);
-
-		report->imported[at % REMEMBERED] = refs[i];
-	}
-}
-
 int op_import(struct thread *thread, const uint16_t *arg)
 {
 	union {
@@ -116,7 +105,7 @@ int op_import(struct thread *thread, const uint16_t *arg)
 	}
 	memcpy(refs.refs, buf.op.refs, refs.count * sizeof(refs.refs[0]));
 	if (buf.op.domid == SELF)
-		remember(thread, refs.refs, refs.count);
+		refs_remember(thread, refs.refs, refs.count);
 	object_add(thread, OBJECT_REFS, &refs);
 	return 0;
 }
@@ -186,6 +175,7 @@ int op_buffer_close(struct thread *thread, const uint16_t *arg)
 	struct object buffer;
 
 	thread->state->stale = true;
+	thread->state->closed++;
 	/* The number stays a cookie. */
 	if (arg[1] != 1)
 		object_pick(thread, OBJECT_BUFFER, arg[0], &buffer);

@@ -31,6 +31,7 @@ int op_close(struct thread *thread, const uint16_t *arg)
 	struct object file;
 
 	thread->state->stale = true;
+	thread->state->closed++;
 	/* Some numbers are used again after they were closed. */
 	if (arg[1] == 1)
 		object_pick(thread, OBJECT_FILE, arg[0], &file);
@@ -48,6 +49,7 @@ int op_dup(struct thread *thread, const uint16_t *arg)
 	fd = dup(file.fd);
 	if (fd < 0)
 		return -errno;
+	thread->state->copied = true;
 	if (fd < 64)
 		thread->state->mapped |= 1ull << fd;
 	file.fd = fd;

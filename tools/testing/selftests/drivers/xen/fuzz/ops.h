@@ -73,6 +73,15 @@ int op_buffer_mmap(struct thread *thread, const uint16_t *arg);
 int op_buffer_sync(struct thread *thread, const uint16_t *arg);
 int op_buffer_access(struct thread *thread, const uint16_t *arg);
 
+/* ops-handles.c */
+int op_export_handle(struct thread *thread, const uint16_t *arg);
+int op_import_handle(struct thread *thread, const uint16_t *arg);
+int op_release_handle(struct thread *thread, const uint16_t *arg);
+int op_wait_handle(struct thread *thread, const uint16_t *arg);
+int op_query(struct thread *thread, const uint16_t *arg);
+int op_fdinfo(struct thread *thread, const uint16_t *arg);
+int op_eventfd(struct thread *thread, const uint16_t *arg);
+
 /* ops-grant.c */
 int op_grant(struct thread *thread, const uint16_t *arg);
 int op_revoke(struct thread *thread, const uint16_t *arg);

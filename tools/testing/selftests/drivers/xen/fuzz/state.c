@@ -152,6 +152,17 @@ void refs_pick(struct thread *thread, uint16_t pick, uint16_t count,
 		refs->domid = FIRST_RESERVED_DOMID + shift;
 }
 
+void refs_remember(struct thread *thread, const uint32_t *refs, uint32_t count)
+{
+	struct report *report = thread->state->report;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t at = atomic_fetch_add(&report->imports, 1);
+
+		report->imported[at % REMEMBERED] = refs[i];
+	}
+}
+
 void finding(struct thread *thread, const char *format, ...)
 {
 	struct report *report = thread->state->report;

@@ -31,6 +31,7 @@ enum object_kind {
 	OBJECT_BUFFER,
 	OBJECT_REFS,
 	OBJECT_GUEST,
+	OBJECT_HANDLE,
 	OBJECT_KINDS,
 };
 
@@ -38,7 +39,11 @@ enum object_kind {
  * struct object - a copy of what an operation made
  * @used:	there is one
  * @fd:		descriptor of a file or buffer; of a range, that of its file
- * @id:		the guest's number of an object
+ * @id:		the guest's number of an object; of a handle, its file
+ * @handle:	of an export or an import
+ * @eventfd:	that is told when a handle is gone, or 0
+ * @import:	a handle of an import
+ * @readonly:	a handle of what is shared for reading only
  * @index:	of a range
  * @count:	grants, or pages
  * @addr:	of memory
@@ -52,6 +57,10 @@ struct object {
 	bool used;
 	int fd;
 	int id;
+	uint64_t handle;
+	int eventfd;
+	bool import;
+	bool readonly;
 	uint64_t index;
 	uint32_t count;
 	char *addr;
@@ -108,11 +117,16 @@ struct report {
  * @racing:	there are several threads
  * @tainted:	an operation may have closed any number
  * @stale:	a number or an address may be that of something else by now
+ * @closed:	descriptors that operations closed
+ * @copied:	several descriptors may be of one file
  * @mapped:	bit for each descriptor below 64 that a range was named on
+ * @last_handle: the newest one
  * @lock:	of what follows
  * @arena:	addresses that nothing else uses, in ARENA_SLOTS pieces
  * @next_piece:	of them
  * @objects:	what there is
+ * @releases:	imports released by handle
+ * @released:	their handles
  */
 struct state {
 	const struct pool *pools;
@@ -122,11 +136,16 @@ struct state {
 	bool racing;
 	bool tainted;
 	bool stale;
+	uint32_t closed;
+	bool copied;
 	uint64_t mapped;
+	uint64_t last_handle;
 	pthread_mutex_t lock;
 	char *arena;
 	uint32_t next_piece;
 	struct object objects[OBJECT_KINDS][SLOTS];
+	uint32_t releases;
+	uint64_t released[PROG_OPS];
 };
 
 /**
@@ -163,6 +182,9 @@ uint32_t count_of(uint16_t pick);
 /* Fill @refs->refs, count and domid from what a selector means. */
 void refs_pick(struct thread *thread, uint16_t pick, uint16_t count,
 	       struct object *refs);
+
+/* References that must be dead when all programs have ended. */
+void refs_remember(struct thread *thread, const uint32_t *refs, uint32_t count);
 
 void finding(struct thread *thread, const char *format, ...);
 
