@@ -20,6 +20,7 @@
 
 #include "corpus.h"
 #include "cover.h"
+#include "fresh.h"
 #include "regressions.h"
 #include "watch.h"
 
@@ -304,6 +305,7 @@ int main(int argc, char **argv)
 	}
 	puts("TAP version 13");
 	printf("# seed %llx\n", (unsigned long long)o.seed.seed);
+	fresh_init();
 	ret = supply_open(&supply);
 	if (!ret)
 		ret = watch_init(&supply, (uint32_t)o.threads);

@@ -15,7 +15,8 @@ static int kmsg = -1;
 static const char *const complaints[] = {
 	"BUG:", "WARNING:", "Oops", "general protection", "refcount_t:",
 	"list_add corruption", "list_del corruption", "Bad page", "Bad rss",
-	"INFO: task", "overwritten", "corrupt",
+	"INFO: ", "overwritten", "corrupt", "DMA-API:", "inconsistent lock",
+	"possible circular", "possible recursive",
 };
 
 void kmsg_init(void)

@@ -14,6 +14,7 @@
 #include <linux/dma-buf.h>
 
 #include "../gntdev/test_modules/mock-dmabuf.h"
+#include "fresh.h"
 #include "gntdev-test.h"
 #include "ops.h"
 
@@ -72,7 +73,8 @@ int op_wait(struct thread *thread, const uint16_t *arg)
 		       &op, sizeof(op), arg[3]);
 }
 
-int op_import(struct thread *thread, const uint16_t *arg)
+static int do_import(struct thread *thread, const uint16_t *arg, int fd,
+		     const struct object *buffer)
 {
 	union {
 		struct ioctl_gntdev_dmabuf_imp_to_refs op;
@@ -81,18 +83,15 @@ int op_import(struct thread *thread, const uint16_t *arg)
 	} buf = { 0 };
 	uint16_t domids[] = { SELF, SELF, thread->state->guest,
 			      FIRST_RESERVED_DOMID };
-	struct object file, buffer, refs;
+	struct object refs;
 	int ret;
 
-	object_pick(thread, OBJECT_FILE, arg[0], &file);
-	if (!object_pick(thread, OBJECT_BUFFER, arg[1], &buffer))
-		buffer.count = 1;
-	buf.op.fd = (uint32_t)buffer.fd;
+	buf.op.fd = (uint32_t)buffer->fd;
 	buf.op.domid = domids[arg[3] % 4];
-	buf.op.count = buffer.count + (arg[2] == 1) - (arg[2] == 2);
+	buf.op.count = buffer->count + (arg[2] == 1) - (arg[2] == 2);
 	if (arg[2] == 3)
 		buf.op.count = UINT32_MAX;
-	ret = command(thread, file.fd, IOCTL_GNTDEV_DMABUF_IMP_TO_REFS, &buf,
+	ret = command(thread, fd, IOCTL_GNTDEV_DMABUF_IMP_TO_REFS, &buf,
 		      sizeof(buf), how_of(arg[3] / 4));
 	if (ret)
 		return ret;
@@ -108,6 +107,21 @@ int op_import(struct thread *thread, const uint16_t *arg)
 		refs_remember(thread, refs.refs, refs.count);
 	object_add(thread, OBJECT_REFS, &refs);
 	return 0;
+}
+
+int op_import(struct thread *thread, const uint16_t *arg)
+{
+	struct object file, buffer;
+	int ret;
+
+	object_pick(thread, OBJECT_FILE, arg[0], &file);
+	if (!object_pick(thread, OBJECT_BUFFER, arg[1], &buffer))
+		buffer.count = 1;
+	ret = fresh_begin(thread, &buffer);
+	if (!ret)
+		ret = do_import(thread, arg, file.fd, &buffer);
+	fresh_end();
+	return ret;
 }
 
 int op_release(struct thread *thread, const uint16_t *arg)
@@ -219,26 +233,38 @@ int op_buffer_sync(struct thread *thread, const uint16_t *arg)
 	return dmabuf_cpu_access(buffer.fd, arg[1]);
 }
 
-/* Attached to a device, or by the kernel's own addresses. */
-int op_buffer_access(struct thread *thread, const uint16_t *arg)
+static int access_by(unsigned long command, int buffer, bool write)
 {
 	static char data[MAX_REFS * PAGE];
 	struct mock_access access = {
+		.fd = buffer,
 		.data = (uintptr_t)data,
-		.write = arg[1] % 2,
+		.write = write,
 	};
+	int mock = open("/dev/mock-dmabuf", O_RDWR | O_CLOEXEC);
+	int ret;
+
+	if (mock < 0)
+		return -errno;
+	ret = ioctl(mock, command, &access) < 0 ? -errno : 0;
+	close(mock);
+	return ret;
+}
+
+/* Attached to a device, or by the kernel's own addresses. */
+int op_buffer_access(struct thread *thread, const uint16_t *arg)
+{
 	struct object buffer;
-	int mock, ret;
+	int fd, ret;
 
 	if (!object_pick(thread, OBJECT_BUFFER, arg[0], &buffer))
 		return -EBADF;
-	mock = open("/dev/mock-dmabuf", O_RDWR | O_CLOEXEC);
-	if (mock < 0)
-		return -errno;
-	access.fd = buffer.fd;
-	ret = ioctl(mock, arg[2] % 2 ? MOCK_IOC_VMAP : MOCK_IOC_ACCESS,
-		    &access);
-	ret = ret < 0 ? -errno : 0;
-	close(mock);
+	if (arg[2] % 2)
+		return access_by(MOCK_IOC_VMAP, buffer.fd, arg[1] % 2);
+	fd = fresh_peek(buffer.fd);
+	ret = fd < 0 ? fd : access_by(MOCK_IOC_ACCESS, fd, arg[1] % 2);
+	if (fd >= 0)
+		close(fd);
+	fresh_end();
 	return ret;
 }

@@ -11,6 +11,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "fresh.h"
 #include "gntdev-test.h"
 #include "ops.h"
 
@@ -324,11 +325,16 @@ static int do_import(struct thread *thread, const uint16_t *arg, int fd,
 int op_import_handle(struct thread *thread, const uint16_t *arg)
 {
 	struct object file, buffer;
+	int ret;
 
 	object_pick(thread, OBJECT_FILE, arg[0], &file);
 	if (!object_pick(thread, OBJECT_BUFFER, arg[1], &buffer))
 		buffer.count = 1;
-	return do_import(thread, arg, file.fd, &buffer);
+	ret = fresh_begin(thread, &buffer);
+	if (!ret)
+		ret = do_import(thread, arg, file.fd, &buffer);
+	fresh_end();
+	return ret;
 }
 
 /* Return: false if it was there before. */

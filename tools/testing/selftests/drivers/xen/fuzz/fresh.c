@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fresh.h"
+#include "gntdev-test.h"
+
+/* Above what is closed by number, and below the fuzzer's own. */
+#define PRIVATE_FDS	64
+
+static bool watched;
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+
+/* A program uses few buffers; forgetting one would only be noticed later. */
+static ino_t used[4 * PROG_OPS];
+static uint32_t used_count;
+
+void fresh_init(void)
+{
+	watched = !access("/sys/kernel/debug/dma-api", F_OK);
+}
+
+static ino_t inode_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? 0 : st.st_ino;
+}
+
+static bool is_used(ino_t inode)
+{
+	for (uint32_t i = 0; i < used_count; i++) {
+		if (used[i] == inode)
+			return true;
+	}
+	return false;
+}
+
+static void use(ino_t inode)
+{
+	if (used_count < ARRAY_SIZE_OF(used))
+		used[used_count++] = inode;
+}
+
+/* Under the same number, unless another thread may change what that means. */
+static int replace(struct thread *thread, struct object *buffer)
+{
+	int number = buffer->fd, fd = heap_alloc(buffer->count, O_RDWR);
+
+	if (fd < 0)
+		return -ENOMEM;
+	if (thread->state->racing)
+		number = fcntl(fd, F_DUPFD_CLOEXEC, PRIVATE_FDS);
+	else
+		number = dup3(fd, number, O_CLOEXEC);
+	close(fd);
+	if (number < 0)
+		return -ENOMEM;
+	if (buffer->fd == number)
+		return 0;
+	buffer->fd = number;
+	return 1;
+}
+
+/* A number of its own, so that it is known what is used. */
+static int take_aside(struct thread *thread, struct object *buffer)
+{
+	int fd;
+
+	if (!thread->state->racing)
+		return 0;
+	fd = fcntl(buffer->fd, F_DUPFD_CLOEXEC, PRIVATE_FDS);
+	if (fd < 0)
+		return 0;
+	buffer->fd = fd;
+	return 1;
+}
+
+int fresh_begin(struct thread *thread, struct object *buffer)
+{
+	int ret;
+
+	if (!watched)
+		return 0;
+	pthread_mutex_lock(&turn);
+	ret = take_aside(thread, buffer);
+	if (inode_of(buffer->fd) && is_used(inode_of(buffer->fd))) {
+		int other = replace(thread, buffer);
+
+		if (other < 0)
+			return other;
+		ret |= other;
+	}
+	use(inode_of(buffer->fd));
+	if (ret)
+		object_add(thread, OBJECT_BUFFER, buffer);
+	return 0;
+}
+
+int fresh_peek(int buffer)
+{
+	int fd = fcntl(buffer, F_DUPFD_CLOEXEC, PRIVATE_FDS);
+
+	if (watched)
+		pthread_mutex_lock(&turn);
+	if (fd < 0)
+		return -errno;
+	if (!watched || !is_used(inode_of(fd)))
+		return fd;
+	close(fd);
+	return -EBUSY;
+}
+
+void fresh_end(void)
+{
+	if (watched)
+		pthread_mutex_unlock(&turn);
+}
