@@ -34,6 +34,15 @@ struct mock_buffer {
 	struct page **pages;
 };
 
+/*
+ * What importers get is a copy: unmapping needs the addresses of the mapping,
+ * which are those of the importer's device.
+ */
+struct mock_tables {
+	struct sg_table bent;
+	struct sg_table mapped;
+};
+
 /* Pages of a foreign buffer whose references are held. */
 struct mock_pins {
 	struct page **pages;
@@ -95,18 +104,6 @@ static void bend_table(const struct mock_buffer *buf, struct sg_table *sgt)
 	}
 }
 
-static void straighten_table(const struct mock_buffer *buf,
-			     struct sg_table *sgt)
-{
-	struct scatterlist *sg;
-	unsigned int i;
-
-	if (buf->kind != MOCK_MANGLED)
-		return;
-	for_each_sgtable_sg(sgt, sg, i)
-		sg->page_link ^= ~0xfful;
-}
-
 static int mock_attach(struct dma_buf *dmabuf,
 		       struct dma_buf_attachment *attachment)
 {
@@ -120,54 +117,75 @@ static void mock_detach(struct dma_buf *dmabuf,
 	atomic_dec(&attached);
 }
 
+static void copy_addresses(struct sg_table *to, const struct sg_table *from)
+{
+	struct scatterlist *sg = to->sgl;
+	struct scatterlist *dma;
+	unsigned int i;
+
+	for_each_sgtable_dma_sg(from, dma, i) {
+		sg_dma_address(sg) = sg_dma_address(dma);
+		sg_dma_len(sg) = sg_dma_len(dma);
+		sg = sg_next(sg);
+	}
+	to->nents = from->nents;
+}
+
+static void free_tables(struct mock_tables *tables)
+{
+	sg_free_table(&tables->bent);
+	sg_free_table(&tables->mapped);
+	kfree(tables);
+}
+
+static struct mock_tables *alloc_tables(const struct mock_buffer *buf)
+{
+	struct mock_tables *tables = kzalloc(sizeof(*tables), GFP_KERNEL);
+	unsigned int count = entries_of(buf);
+
+	if (!tables)
+		return NULL;
+	if (sg_alloc_table(&tables->bent, count, GFP_KERNEL) ||
+	    sg_alloc_table(&tables->mapped, count, GFP_KERNEL)) {
+		free_tables(tables);
+		return NULL;
+	}
+	fill_table(buf, &tables->bent);
+	fill_table(buf, &tables->mapped);
+	return tables;
+}
+
 static struct sg_table *mock_map(struct dma_buf_attachment *attachment,
 				 enum dma_data_direction dir)
 {
 	struct mock_buffer *buf = attachment->dmabuf->priv;
-	struct sg_table *sgt;
+	struct mock_tables *tables;
 	int ret;
 
 	if (buf->kind == MOCK_NO_MAP)
 		return ERR_PTR(-EIO);
-	sgt = kzalloc(sizeof(*sgt), GFP_KERNEL);
-	if (!sgt)
+	tables = alloc_tables(buf);
+	if (!tables)
 		return ERR_PTR(-ENOMEM);
-	ret = sg_alloc_table(sgt, entries_of(buf), GFP_KERNEL);
-	if (ret)
-		goto free;
-	fill_table(buf, sgt);
-	ret = dma_map_sgtable(attachment->dev, sgt, dir, 0);
-	if (ret)
-		goto free_table;
-	bend_table(buf, sgt);
+	ret = dma_map_sgtable(attachment->dev, &tables->mapped, dir, 0);
+	if (ret) {
+		free_tables(tables);
+		return ERR_PTR(ret);
+	}
+	copy_addresses(&tables->bent, &tables->mapped);
+	bend_table(buf, &tables->bent);
 	atomic_inc(&mapped);
 	atomic_set(&direction, dir);
-	return sgt;
-
-free_table:
-	sg_free_table(sgt);
-free:
-	kfree(sgt);
-	return ERR_PTR(ret);
+	return &tables->bent;
 }
 
 static void mock_unmap(struct dma_buf_attachment *attachment,
 		       struct sg_table *sgt, enum dma_data_direction dir)
 {
-	struct mock_buffer *buf = attachment->dmabuf->priv;
-	unsigned int i;
-	struct scatterlist *sg;
+	struct mock_tables *tables = container_of(sgt, struct mock_tables, bent);
 
-	straighten_table(buf, sgt);
-	/* The addresses have to be those of the mapping again. */
-	for_each_sgtable_sg(sgt, sg, i) {
-		sg_dma_address(sg) = sg_phys(sg);
-		sg_dma_len(sg) = sg->length;
-	}
-	sgt->nents = sgt->orig_nents;
-	dma_unmap_sgtable(attachment->dev, sgt, dir, 0);
-	sg_free_table(sgt);
-	kfree(sgt);
+	dma_unmap_sgtable(attachment->dev, &tables->mapped, dir, 0);
+	free_tables(tables);
 	atomic_dec(&mapped);
 }
 
