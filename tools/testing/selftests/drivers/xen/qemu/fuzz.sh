@@ -9,8 +9,8 @@
 # With SECONDS 0 the program of SEED runs again. CELL names another cell than
 # that of the debug kernel, or of the stock kernel where there is no other. The
 # options are those of the fuzzer. FUZZ_KO is a module to run in the place of
-# that which is built, such as one with a fault in it. The last lines of the report before a machine
-# died name the programs that ran: "# > SEED".
+# that which is built, such as one with a fault in it. The last lines of the
+# report before a machine died name the programs that ran: "# > SEED".
 
 set -eu
 DIR=$(dirname -- "${BASH_SOURCE[0]}")
@@ -109,8 +109,11 @@ RC=0
 boot_start && boot_finish || RC=$?
 [ -e "$BOOT_LOG/sums" ] || fuzz_filter <"$BOOT_LOG/report.log"
 add_sums "$BOOT_LOG/sums"
-"$RIG_DIR/../fuzz/coverage-table.py" "$BOOT_LOG/report.log" "$FUZZ_KO" |
-	tee "$BOOT_LOG/coverage"
+# What was covered is told at the end, which a machine that died did not reach.
+if grep -qa '^# block ' "$BOOT_LOG/report.log"; then
+	"$RIG_DIR/../fuzz/coverage-table.py" "$BOOT_LOG/report.log" \
+		"$FUZZ_KO" | tee "$BOOT_LOG/coverage"
+fi
 if [ "$RC" -ne 0 ] || [ "$FAILED" -ne 0 ]; then
 	rig_say "the last programs before the end, and what was found:"
 	grep -aE '^# (> |FOUND|program of)' "$BOOT_LOG/report.log" |
