@@ -47,11 +47,17 @@ static int compare_pages(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/*
+/**
+ * gntdev_pages_sort - make pages consecutive, if that takes only another order
+ * @pages: the pages
+ * @count: number of them
+ *
  * Consecutive pages need no vmap() and, where they are also consecutive on the
  * bus, few scatterlist entries. Mostly they come in order, up or down.
+ *
+ * Return: whether they are consecutive.
  */
-static bool sort_pages(struct page **pages, unsigned int count)
+bool gntdev_pages_sort(struct page **pages, unsigned int count)
 {
 	unsigned int up = 1, down = 1, i;
 
@@ -202,7 +208,7 @@ static int alloc_dma(struct gntdev_mapping *m, bool coherent)
 	m->pages = buf->pages;
 	ret = gnttab_dma_buffer_vacate(buf);
 	if (!ret)
-		m->linear = sort_pages(m->pages, buf->nr_pages);
+		m->linear = gntdev_pages_sort(m->pages, buf->nr_pages);
 	return ret;
 }
 
@@ -229,7 +235,7 @@ int gntdev_backing_alloc(struct gntdev_mapping *m, u32 dma_flags)
 	if (!ret)
 		ret = take_part_page(m);
 	if (!ret)
-		m->linear = !m->part && sort_pages(m->pages, m->whole);
+		m->linear = !m->part && gntdev_pages_sort(m->pages, m->whole);
 	return ret;
 }
 

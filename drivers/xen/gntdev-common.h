@@ -299,6 +299,7 @@ void gntdev_retry_queue(struct gntdev_retry *retry);
 struct device *gntdev_device(void);
 int gntdev_backing_init(void);
 void gntdev_backing_exit(void);
+bool gntdev_pages_sort(struct page **pages, unsigned int count);
 int gntdev_backing_prepare(unsigned int count);
 int gntdev_backing_alloc(struct gntdev_mapping *m, u32 dma_flags);
 int gntdev_backing_free(struct gntdev_mapping *m);

@@ -23,13 +23,21 @@ static struct xarray *cookies_of(struct gntdev_buffer *buf)
 	return buf->import ? &buf->table->imports : &buf->table->exports;
 }
 
-static int cookie_add(struct gntdev_buffer *buf, u32 fd)
+/**
+ * gntdev_cookie_add - let a number name a buffer, too
+ * @buf: its table is locked
+ * @fd: the number
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int gntdev_cookie_add(struct gntdev_buffer *buf, u32 fd)
 {
 	struct gntdev_cookie *cookie = &buf->cookie;
 	struct xarray *xa = cookies_of(buf);
 	struct gntdev_cookie *oldest;
 	int ret;
 
+	lockdep_assert_held(&buf->table->lock);
 	cookie->fd = fd;
 	oldest = xa_load(xa, fd);
 	if (oldest) {
@@ -70,7 +78,7 @@ static int publish(struct gntdev_buffer *buf, u32 fd)
 	int ret;
 
 	mutex_lock(&buf->table->lock);
-	ret = cookie_add(buf, fd);
+	ret = gntdev_cookie_add(buf, fd);
 	if (!ret)
 		gntdev_buffer_add(buf);
 	mutex_unlock(&buf->table->lock);

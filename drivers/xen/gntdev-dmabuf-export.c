@@ -71,18 +71,35 @@ static int check_bus_addrs(struct gntdev_mapping *m, struct gntdev_attached *a)
 	return i == count ? 0 : -EOPNOTSUPP;
 }
 
+/**
+ * gntdev_export_table - list pages for a device
+ * @mode: whether consecutive pages may have scattered bus addresses
+ * @pages: the pages
+ * @count: number of them
+ * @limit: the most bytes that the device takes as one
+ * @sgt: gets the entries, as few as is allowed
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int gntdev_export_table(const struct gntdev_mode *mode, struct page **pages,
+			unsigned int count, unsigned int limit,
+			struct sg_table *sgt)
+{
+	unsigned int segment = PAGE_SIZE;
+
+	if (!mode->scattered)
+		segment = max(segment, ALIGN_DOWN(limit, (unsigned int)PAGE_SIZE));
+	return sg_alloc_table_from_pages_segment(sgt, pages, count, 0,
+						 (size_t)count << PAGE_SHIFT,
+						 segment, GFP_KERNEL);
+}
+
 static int alloc_table(struct gntdev_mapping *m, struct device *dev,
 		       struct sg_table *sgt)
 {
-	unsigned int count = gntdev_nr_pages(m->refs);
-	unsigned int max = PAGE_SIZE;
-
-	if (!gntdev_mode()->scattered)
-		max = max(max, ALIGN_DOWN(dma_get_max_seg_size(dev),
-					  (unsigned int)PAGE_SIZE));
-	return sg_alloc_table_from_pages_segment(sgt, m->pages, count, 0,
-						 (size_t)count << PAGE_SHIFT,
-						 max, GFP_KERNEL);
+	return gntdev_export_table(gntdev_mode(), m->pages,
+				   gntdev_nr_pages(m->refs),
+				   dma_get_max_seg_size(dev), sgt);
 }
 
 static bool all_reachable(struct gntdev_mapping *m, struct device *dev)

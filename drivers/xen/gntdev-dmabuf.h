@@ -135,6 +135,7 @@ int gntdev_dmabufs_wait(struct gntdev_dmabuf_table *table,
 			const void *what, ktime_t timeout);
 
 /* gntdev-dmabuf-cookies.c */
+int gntdev_cookie_add(struct gntdev_buffer *buf, u32 fd);
 void gntdev_cookie_forget(struct gntdev_buffer *buf);
 
 /* gntdev-dmabuf-export.c */
@@ -145,6 +146,9 @@ struct gntdev_refs *gntdev_export_refs(u32 __user *user, u32 count,
 struct dma_buf *gntdev_export_create(struct gntdev_dmabuf_table *table,
 				     struct gntdev_refs *refs, bool readonly,
 				     u32 dma_flags);
+int gntdev_export_table(const struct gntdev_mode *mode, struct page **pages,
+			unsigned int count, unsigned int limit,
+			struct sg_table *sgt);
 struct gntdev_buffer *gntdev_export_buffer(struct dma_buf *dmabuf);
 unsigned int gntdev_export_left(struct gntdev_buffer *buf);
 
