@@ -5,7 +5,8 @@
 # tests is loaded; what they said is told here, a result for each case.
 
 RESULTS=/sys/kernel/debug/kunit
-SUITES='gntdev-arguments gntdev-index gntdev-pages gntdev-frames gntdev-release'
+SUITES='gntdev-arguments gntdev-index gntdev-pages gntdev-frames gntdev-handles
+	gntdev-cookies gntdev-waiting gntdev-release'
 MODULE=$(dirname -- "$0")/xen-gntdev-selftest.ko
 
 skip()
