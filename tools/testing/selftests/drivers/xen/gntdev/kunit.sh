@@ -6,7 +6,7 @@
 
 RESULTS=/sys/kernel/debug/kunit
 SUITES='gntdev-arguments gntdev-index gntdev-pages gntdev-frames gntdev-handles
-	gntdev-cookies gntdev-waiting gntdev-release'
+	gntdev-cookies gntdev-waiting gntdev-release gntdev-imports gntdev-exports'
 MODULE=$(dirname -- "$0")/xen-gntdev-selftest.ko
 
 skip()
