@@ -11,14 +11,14 @@
 #include "granter.h"
 
 /* What the driver with hooks can be told to fail, as enum gntdev_fail says. */
-#define FAIL_MAP	(1u << 0)
-#define FAIL_COPY	(1u << 1)
-#define FAIL_REFS	(1u << 2)
-#define FAIL_FRAMES	(1u << 3)
-#define FAIL_PAGES	(1u << 4)
-#define FAIL_FLUSH	(1u << 5)
-#define FAIL_BUSY	(1u << 6)
-#define FAIL_UNMAP	(1u << 7)
+#define FAIL_MAP	0x01
+#define FAIL_COPY	0x02
+#define FAIL_REFS	0x04
+#define FAIL_FRAMES	0x08
+#define FAIL_PAGES	0x10
+#define FAIL_FLUSH	0x20
+#define FAIL_BUSY	0x40
+#define FAIL_UNMAP	0x80
 
 /* A command succeeded, but a part of it has a status of its own. */
 #define PART_FAILED	(-EREMOTEIO)
