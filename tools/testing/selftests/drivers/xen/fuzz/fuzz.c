@@ -136,15 +136,19 @@ static void say_totals(int64_t start)
 static void explore(const struct options *o)
 {
 	int64_t start = now_ms(), said = start;
-	uint64_t rng = o->seed.seed;
+	uint64_t rng = o->seed.seed, known = 0;
 	char name[RECIPE_TEXT];
 	struct recipe recipe;
 	struct prog prog;
 
 	while (now_ms() - start < (int64_t)o->seconds * 1000) {
-		corpus_next(&recipe, &rng, o->guided);
+		/* What makes sense is there to begin with. */
+		recipe = (struct recipe){ .seed = ++known };
+		if (!o->guided || !regression_get(&prog, known)) {
+			corpus_next(&recipe, &rng, o->guided);
+			prog_make(&prog, &recipe);
+		}
 		recipe_print(&recipe, name);
-		prog_make(&prog, &recipe);
 		watch_start(name, &prog, &recipe);
 		if (now_ms() - said >= 10000) {
 			said = now_ms();

@@ -7,6 +7,7 @@
 
 #include "ops.h"
 #include "prog.h"
+#include "regressions.h"
 
 uint64_t rng_next(uint64_t *state)
 {
@@ -175,7 +176,8 @@ static void prog_change(struct prog *prog, uint32_t seed)
 
 void prog_make(struct prog *prog, const struct recipe *recipe)
 {
-	prog_new(prog, recipe->seed);
+	if (!regression_get(prog, recipe->seed))
+		prog_new(prog, recipe->seed);
 	for (uint32_t i = 0; i < recipe->steps; i++)
 		prog_change(prog, recipe->step[i]);
 }

@@ -2,7 +2,8 @@
 /*
  * Programs: what a fuzzer has the driver do. A program is a list of operations
  * for some threads that share all objects. It follows from its recipe: the seed
- * that it was made from and those of the changes that were made since.
+ * that it was made from and those of the changes that were made since. Small
+ * seeds stand for the programs of regressions.txt.
  */
 #ifndef XEN_FUZZ_PROG_H
 #define XEN_FUZZ_PROG_H
