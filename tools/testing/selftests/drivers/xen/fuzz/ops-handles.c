@@ -88,6 +88,12 @@ static bool certain(const struct thread *thread)
 	return !state->racing && !state->tainted && !state->closed;
 }
 
+/* Where pages are larger, buffers are larger than what was asked for. */
+static bool exact(void)
+{
+	return sysconf(_SC_PAGESIZE) == PAGE;
+}
+
 static void check_file(struct thread *thread, const struct object *object,
 		       int fd)
 {
@@ -198,7 +204,8 @@ int op_export_handle(struct thread *thread, const uint16_t *arg)
 		return ret;
 	}
 	if (!refs.count || refs.count > MAX_REFS || flags > 5 ||
-	    (data > 1 && (data != 6 || certain(thread))))
+	    (data > 1 && (data != 4 || exact()) &&
+	     (data != 6 || certain(thread))))
 		finding(thread, "%u grants are exported, flags %x, data %u",
 			refs.count, buf.op.flags, data);
 	refs.fd = buf.op.fd;
@@ -246,7 +253,7 @@ static void check_import(struct thread *thread,
 {
 	uint64_t end = op->offset % PAGE + op->length;
 
-	if (range >= 3 && certain(thread))
+	if (range >= 3 && (range != 3 || exact()) && certain(thread))
 		finding(thread, "range %u of a buffer is granted", range);
 	if (op->count > MAX_REFS || op->count != (end + PAGE - 1) / PAGE ||
 	    op->data_offset != op->offset % PAGE)
