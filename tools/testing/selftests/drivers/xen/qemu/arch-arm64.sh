@@ -73,11 +73,13 @@ arch_kernel()
 
 arch_qemu()
 {
+	local dom0="console=hvc0 quiet panic=-1 $BOOT_DOM0_ARGS"
+
 	exec qemu-system-aarch64 "$@" -global virtio-mmio.force-legacy=false \
 		-device virtio-serial-device -device cirrus-vga \
 		-device edu,dma_mask=0xffffffffffffffff \
 		-device virtconsole,chardev=ctl -kernel xen \
 		-append "console=dtuart $(boot_xen_args)" \
-		-device "guest-loader,addr=0x49000000,kernel=vmlinux,bootargs=console=hvc0 quiet panic=-1 $BOOT_DOM0_ARGS" \
+		-device "guest-loader,addr=0x49000000,kernel=vmlinux,bootargs=$dom0" \
 		-device guest-loader,addr=0x50000000,initrd=initrd
 }

@@ -70,8 +70,8 @@ static_checkpatch_files()
 		--no-summary --quiet "$@" | static_checkpatch_fixtures
 }
 
-# FIXTURE_DATA() of kselftest_harness.h is a type, which checkpatch takes for a
-# factor when it stands before an asterisk.
+# FIXTURE_DATA() and FIXTURE_VARIANT() of kselftest_harness.h are types, which
+# checkpatch takes for factors when they stand before an asterisk.
 static_checkpatch_fixtures()
 {
 	local file line rest rc=0
@@ -80,7 +80,7 @@ static_checkpatch_fixtures()
 		case $rest in
 		*:SPACING:*"around that '*'"*)
 			sed -n "${line}p" "$file" |
-				grep -q 'FIXTURE_DATA(.*) \*' && continue
+				grep -qE 'FIXTURE_(DATA|VARIANT)\(.*\) \*' && continue
 			;;
 		esac
 		echo "$file:$line:$rest"
