@@ -125,7 +125,7 @@ static void parse_options(struct options *o, int argc, char **argv)
 static void say_totals(int64_t start)
 {
 	printf("# %lld s: %llu programs, %llu operations (%llu good), ",
-	       (long long)(now_ms() - start) / 1000,
+	       (long long)(clock_ms() - start) / 1000,
 	       (unsigned long long)totals.programs,
 	       (unsigned long long)totals.ops, (unsigned long long)totals.good);
 	printf("%u edges, %u blocks, corpus %u, findings %u\n", cover_edges(),
@@ -135,13 +135,13 @@ static void say_totals(int64_t start)
 
 static void explore(const struct options *o)
 {
-	int64_t start = now_ms(), said = start;
+	int64_t start = clock_ms(), said = start;
 	uint64_t rng = o->seed.seed, known = 0;
 	char name[RECIPE_TEXT];
 	struct recipe recipe;
 	struct prog prog;
 
-	while (now_ms() - start < (int64_t)o->seconds * 1000) {
+	while (clock_ms() - start < (int64_t)o->seconds * 1000) {
 		/* What makes sense is there to begin with. */
 		recipe = (struct recipe){ .seed = ++known };
 		if (!o->guided || !regression_get(&prog, known)) {
@@ -150,8 +150,8 @@ static void explore(const struct options *o)
 		}
 		recipe_print(&recipe, name);
 		watch_start(name, &prog, &recipe);
-		if (now_ms() - said >= 10000) {
-			said = now_ms();
+		if (clock_ms() - said >= 10000) {
+			said = clock_ms();
 			say_totals(start);
 		}
 		if (o->stop && totals.findings)

@@ -53,7 +53,7 @@ static uint32_t job_count;
 static struct supply *supply;
 static int64_t began;
 
-int64_t now_ms(void)
+int64_t clock_ms(void)
 {
 	struct timespec ts;
 
@@ -65,7 +65,7 @@ void say_found(const char *name, const char *what)
 {
 	totals.findings++;
 	printf("# FOUND %s: %s (%lld s, %llu programs)\n", name, what,
-	       (long long)(now_ms() - began) / 1000,
+	       (long long)(clock_ms() - began) / 1000,
 	       (unsigned long long)totals.programs);
 	fflush(stdout);
 }
@@ -84,7 +84,7 @@ int watch_init(struct supply *from, uint32_t count)
 	bool traced = cover_init();
 
 	kmsg_init();
-	began = now_ms();
+	began = clock_ms();
 	supply = from;
 	job_count = count < JOBS_MAX ? count : JOBS_MAX;
 	for (uint32_t i = 0; i < job_count; i++) {
@@ -207,7 +207,7 @@ static void say_tasks(pid_t pid)
 /* One that cannot even be killed keeps what it has: nothing more can be run. */
 static void check_time(struct job *job)
 {
-	int64_t age = now_ms() - job->started;
+	int64_t age = clock_ms() - job->started;
 
 	if (age > LIMIT_MS && !job->killed) {
 		job->killed = true;
@@ -298,7 +298,7 @@ void watch_start(const char *name, const struct prog *prog,
 	printf("# > %s\n", job->name);
 	fflush(stdout);
 	job->killed = false;
-	job->started = now_ms();
+	job->started = clock_ms();
 	ret = run_start(&job->run, &job->prog, supply->pools, guest);
 	if (ret) {
 		fprintf(stderr, "cannot start: %s\n", strerror(-ret));

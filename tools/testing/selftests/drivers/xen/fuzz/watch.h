@@ -51,7 +51,7 @@ void watch_start(const char *name, const struct prog *prog,
 /* Wait until none runs any more. */
 void watch_all(void);
 
-int64_t now_ms(void);
+int64_t clock_ms(void);
 void say_found(const char *name, const char *what);
 
 /* All of the references that imports granted to this domain must be dead. */

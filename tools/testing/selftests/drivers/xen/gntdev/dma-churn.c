@@ -95,23 +95,6 @@ static long reservation(FIXTURE_DATA(dma_churn) *self)
 			 (uintptr_t)self->self_domid);
 }
 
-/* Also those that a processor has put aside, which MemFree does not count. */
-static uint64_t free_kb(void)
-{
-	FILE *file = fopen("/proc/zoneinfo", "re");
-	unsigned long pages, sum = 0;
-	char line[160];
-
-	if (!file)
-		return 0;
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, " nr_free_pages %lu", &pages) == 1 ||
-		    sscanf(line, " count: %lu", &pages) == 1)
-			sum += pages;
-	fclose(file);
-	return (uint64_t)sum * (uint64_t)getpagesize() / 1024;
-}
-
 /*
  * The control domain of ARM has the same addresses as the machine. For the
  * sake of devices, Xen keeps its frames where they are.

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
-#include <time.h>
 
 #include "kselftest_harness.h"
 #include "gntdev-test.h"
@@ -63,14 +62,6 @@ static bool grants_are_free(FIXTURE_DATA(wait) *self)
 	       !live_grants(SELF, self->own.refs, PAGES);
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 struct waiter {
 	pthread_t thread;
 	pid_t tid;
@@ -87,23 +78,6 @@ static void *waiter_thread(void *arg)
 	waiter->ret = gntdev_exp_wait_released(waiter->fd, waiter->number,
 					       DEADLINE_MS);
 	return NULL;
-}
-
-/* Whether a process, or a thread, sleeps so that a signal can wake it. */
-static bool task_sleeps(void *arg)
-{
-	pid_t task = __atomic_load_n((pid_t *)arg, __ATOMIC_ACQUIRE);
-	char path[64], state = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", task);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	if (fscanf(file, "%*d %*s %c", &state) != 1)
-		state = 0;
-	fclose(file);
-	return state == 'S';
 }
 
 /* Start a thread that waits for the buffer, and see it sleep. */

@@ -162,6 +162,22 @@ uint64_t meminfo_kb(const char *field)
 	return kb;
 }
 
+uint64_t free_kb(void)
+{
+	FILE *file = fopen("/proc/zoneinfo", "re");
+	unsigned long pages, sum = 0;
+	char line[160];
+
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, " nr_free_pages %lu", &pages) == 1 ||
+		    sscanf(line, " count: %lu", &pages) == 1)
+			sum += pages;
+	fclose(file);
+	return (uint64_t)sum * (uint64_t)getpagesize() / 1024;
+}
+
 int read_number(const char *path, unsigned long *value)
 {
 	FILE *file = fopen(path, "re");
@@ -205,7 +221,7 @@ bool balloon_is_sane(void)
 	return kb / 2 < meminfo_kb("MemTotal");
 }
 
-static uint64_t now_ms(void)
+uint64_t now_ms(void)
 {
 	struct timespec now;
 
@@ -361,4 +377,20 @@ uint32_t *repeat_refs(const uint32_t *refs, uint32_t count, uint32_t total)
 	for (uint32_t i = 0; list && i < total; i++)
 		list[i] = refs[i % count];
 	return list;
+}
+
+bool task_sleeps(void *arg)
+{
+	pid_t task = __atomic_load_n((pid_t *)arg, __ATOMIC_ACQUIRE);
+	char path[64], state = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", task);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (fscanf(file, "%*d %*s %c", &state) != 1)
+		state = 0;
+	fclose(file);
+	return state == 'S';
 }

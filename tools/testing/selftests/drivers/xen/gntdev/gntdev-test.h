@@ -97,6 +97,8 @@ bool released(int fd, int number);
 
 unsigned int count_open_fds(void);
 uint64_t meminfo_kb(const char *field);
+/* Also what a processor has put aside, which MemFree does not count. */
+uint64_t free_kb(void);
 int read_number(const char *path, unsigned long *value);
 int write_text(const char *path, const char *text);
 unsigned long gntdev_limit(void);
@@ -121,6 +123,12 @@ bool balloon_is_sane(void);
  * Return: whether the condition came true.
  */
 bool wait_until(bool (*condition)(void *arg), void *arg, unsigned int ms);
+
+/* A clock that nobody sets. */
+uint64_t now_ms(void);
+
+/* For wait_until(): whether the task with the number at @tid sleeps. */
+bool task_sleeps(void *tid);
 
 /* A dma-buf of the system heap, or of vgem where the kernel has no heaps. */
 int heap_alloc(uint32_t pages, int open_flags);

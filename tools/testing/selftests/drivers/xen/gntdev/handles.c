@@ -695,23 +695,6 @@ static void *waiter_thread(void *arg)
 	return NULL;
 }
 
-/* Whether a process, or a thread, sleeps so that a signal can wake it. */
-static bool task_sleeps(void *arg)
-{
-	pid_t task = __atomic_load_n((pid_t *)arg, __ATOMIC_ACQUIRE);
-	char path[64], state = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", task);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	if (fscanf(file, "%*d %*s %c", &state) != 1)
-		state = 0;
-	fclose(file);
-	return state == 'S';
-}
-
 static bool start_waiter(struct waiter *waiter, int fd, uint64_t handle)
 {
 	*waiter = (struct waiter){

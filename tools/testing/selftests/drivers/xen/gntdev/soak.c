@@ -104,23 +104,6 @@ FIXTURE_TEARDOWN(soak)
 	EXPECT_EQ(0, granter_close(&self->from));
 }
 
-/* Also those that a processor has put aside, which MemFree does not count. */
-static uint64_t free_kb(void)
-{
-	FILE *file = fopen("/proc/zoneinfo", "re");
-	unsigned long pages, sum = 0;
-	char line[160];
-
-	if (!file)
-		return 0;
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, " nr_free_pages %lu", &pages) == 1 ||
-		    sscanf(line, " count: %lu", &pages) == 1)
-			sum += pages;
-	fclose(file);
-	return (uint64_t)sum * (uint64_t)getpagesize() / 1024;
-}
-
 /*
  * Xen's own list, on its console. What stood there before is for the gates of
  * whoever runs this, so nothing may.

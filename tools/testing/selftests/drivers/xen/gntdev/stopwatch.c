@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "gntdev-test.h"
 #include "stopwatch.h"
 
 #define NSEC_PER_MSEC 1000000ull
@@ -20,15 +21,6 @@ static atomic_bool stop;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t asleep_ms;
 static uint64_t late_ms;
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 +
-	       (uint64_t)ts.tv_nsec / NSEC_PER_MSEC;
-}
 
 static uint64_t late_since(uint64_t since, uint64_t now)
 {
