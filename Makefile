@@ -32,7 +32,7 @@ W	?= 1
 # How long "make fuzz" makes programs.
 SECONDS	?= 180
 
-.PHONY: all modules selftest-module coverage-module test test-all test-debug \
+.PHONY: all modules selftest-module coverage-module test test-all test-debug test-long \
 	fuzz run docs install clean help FORCE
 
 all: modules
@@ -63,6 +63,9 @@ test:
 
 test-debug:
 	@$(SELF)/qemu/test.sh debug
+
+test-long:
+	@$(SELF)/qemu/test.sh long
 
 test-all:
 	@$(SELF)/qemu/test.sh all
@@ -96,6 +99,7 @@ help:
 	@echo '                PVH dom0, ARM64, with guests'
 	@echo 'make test-debug the same with kernels that check themselves, which it'
 	@echo '                builds: lockdep, kmemleak, KASAN and others'
+	@echo 'make test-long  100,000 lives of buffers, and 100 guests that die'
 	@echo 'make test-all   the same on all machines, modes and kernels'
 	@echo 'make fuzz SECONDS=n [SEED=s] [CELL=c]  run programs that nobody wrote, and'
 	@echo '                tell what of the driver they cover'
