@@ -32,8 +32,8 @@ W	?= 1
 # How long "make fuzz" makes programs.
 SECONDS	?= 180
 
-.PHONY: all modules selftest-module coverage-module test test-all test-debug test-long \
-	fuzz run docs install clean help FORCE
+.PHONY: all modules selftest-module coverage-module test test-all test-debug \
+	test-long fuzz run docs install clean help FORCE
 
 all: modules
 

@@ -127,15 +127,6 @@ FIXTURE_VARIANT_ADD(checker, scatterlist) {
 	.says = "kernel BUG at",
 };
 
-static bool kernel_has(const char *option)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command),
-		 "zcat /proc/config.gz | grep -q '^CONFIG_%s=y'", option);
-	return system(command) == 0;
-}
-
 /* Read what was logged since the last call; is there a line of a pattern? */
 static bool logged(int log, regex_t *pattern)
 {

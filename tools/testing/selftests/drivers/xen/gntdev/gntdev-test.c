@@ -394,3 +394,12 @@ bool task_sleeps(void *arg)
 	fclose(file);
 	return state == 'S';
 }
+
+bool kernel_has(const char *option)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command),
+		 "zcat /proc/config.gz 2>/dev/null | grep -q '^CONFIG_%s=y'", option);
+	return system(command) == 0;
+}

@@ -127,6 +127,14 @@ bool wait_until(bool (*condition)(void *arg), void *arg, unsigned int ms);
 /* A clock that nobody sets. */
 uint64_t now_ms(void);
 
+/**
+ * kernel_has() - was the kernel built with an option?
+ * @option:	its name, without CONFIG_
+ *
+ * Only debug kernels of the rig tell; of others the answer is no.
+ */
+bool kernel_has(const char *option);
+
 /* For wait_until(): whether the task with the number at @tid sleeps. */
 bool task_sleeps(void *tid);
 
