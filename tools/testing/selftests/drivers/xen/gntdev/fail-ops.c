@@ -492,7 +492,7 @@ const struct fail_op fail_ops[OP_COUNT] = {
 	[OP_ATTACH] = {
 		.name = "map_dma_buf", .counts = COUNTS(VMAP_BATCH),
 		.begin = begin_data, .end = end_data, .setup = run_export,
-		.run = run_attach, .cleanup = close_export,
+		.run = run_attach, .cleanup = close_export, .keeps_vmap = true,
 	},
 	[OP_VMAP] = {
 		.name = "vmap", .counts = COUNTS(VMAP_BATCH),

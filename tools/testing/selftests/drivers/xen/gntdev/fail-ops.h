@@ -65,6 +65,8 @@ struct fail_context {
  * @kinds:	which elements it consists of; 0: whatever there is
  * @counts:	numbers of grants, or segments, to try; ended by 0
  * @touches:	an error shows as EFAULT, because a page fault meets it
+ * @keeps_vmap:	if it fails late, the buffer may keep addresses for the kernel, made
+ *		once, until its end
  * @begin:	once before anything, and @end after all; may be NULL
  * @setup:	before each try of @run, and @cleanup after it; may be NULL
  * @run:	the operation: 0 or a negative errno
@@ -76,6 +78,7 @@ struct fail_op {
 	unsigned int kinds;
 	uint32_t counts[4];
 	bool touches;
+	bool keeps_vmap;
 	int (*begin)(struct fail_context *c);
 	void (*end)(struct fail_context *c);
 	int (*setup)(struct fail_context *c, const struct fail_op *op);

@@ -738,7 +738,7 @@ TEST_F(lifetime, named_grants_are_charged_to_the_caller)
 }
 
 /* Many short lives leave no memory behind. */
-TEST_F(lifetime, thousands_of_lives_leak_nothing)
+TEST_F_TIMEOUT(lifetime, thousands_of_lives_leak_nothing, 5 * TEST_SECONDS)
 {
 	uint64_t before = 0;
 
