@@ -240,19 +240,20 @@ static struct gntdev_import *import_alloc(struct gntdev_dmabuf_table *table,
  * gntdev_import_get - find the dma-buf behind a descriptor
  * @fd: the descriptor
  * @domid: the other domain
- * @readonly: the other domain will not be able to write; otherwise the caller
- *	must be, too
+ * @readonly: the other domain will not be able to write
+ *
+ * What the other domain will be able to do, the descriptor must allow.
  *
  * Return: the dma-buf, with a reference for the caller, or an ERR_PTR().
  */
 struct dma_buf *gntdev_import_get(int fd, u32 domid, bool readonly)
 {
+	const fmode_t need = readonly ? FMODE_READ : FMODE_READ | FMODE_WRITE;
 	struct dma_buf *dmabuf = dma_buf_get(fd);
 
-	if (IS_ERR(dmabuf) || readonly ||
-	    (dmabuf->file->f_mode & FMODE_WRITE))
+	if (IS_ERR(dmabuf) || (dmabuf->file->f_mode & need) == need)
 		return dmabuf;
-	trace_gntdev_refused(GNTDEV_REASON_READONLY, domid, dmabuf->size,
+	trace_gntdev_refused(GNTDEV_REASON_MODE, domid, dmabuf->size,
 			     -EACCES);
 	dma_buf_put(dmabuf);
 	return ERR_PTR(-EACCES);

@@ -24,7 +24,7 @@
  * @GNTDEV_REASON_GRANT: the hypervisor does not map it
  * @GNTDEV_REASON_PART: the grants do not make whole pages of the kernel
  * @GNTDEV_REASON_DEVICE: it cannot reach the frames of an export
- * @GNTDEV_REASON_READONLY: who cannot write to a dma-buf cannot let others do it
+ * @GNTDEV_REASON_MODE: what a descriptor does not allow cannot be given to others
  * @GNTDEV_REASON_FOREIGN: frames of another domain cannot be granted
  * @GNTDEV_REASON_NOT_RAM: nor can what is not memory of this domain
  * @GNTDEV_REASON_LAYOUT: the dma-buf is not what its size says, or has parts of
@@ -37,7 +37,7 @@ enum gntdev_reason {
 	GNTDEV_REASON_GRANT,
 	GNTDEV_REASON_PART,
 	GNTDEV_REASON_DEVICE,
-	GNTDEV_REASON_READONLY,
+	GNTDEV_REASON_MODE,
 	GNTDEV_REASON_FOREIGN,
 	GNTDEV_REASON_NOT_RAM,
 	GNTDEV_REASON_LAYOUT,
@@ -50,7 +50,7 @@ TRACE_DEFINE_ENUM(GNTDEV_REASON_DOMAIN);
 TRACE_DEFINE_ENUM(GNTDEV_REASON_GRANT);
 TRACE_DEFINE_ENUM(GNTDEV_REASON_PART);
 TRACE_DEFINE_ENUM(GNTDEV_REASON_DEVICE);
-TRACE_DEFINE_ENUM(GNTDEV_REASON_READONLY);
+TRACE_DEFINE_ENUM(GNTDEV_REASON_MODE);
 TRACE_DEFINE_ENUM(GNTDEV_REASON_FOREIGN);
 TRACE_DEFINE_ENUM(GNTDEV_REASON_NOT_RAM);
 TRACE_DEFINE_ENUM(GNTDEV_REASON_LAYOUT);
@@ -63,7 +63,7 @@ TRACE_DEFINE_ENUM(GNTDEV_REASON_NO_REFS);
 		{ GNTDEV_REASON_GRANT, "grant" },			\
 		{ GNTDEV_REASON_PART, "part-of-page" },			\
 		{ GNTDEV_REASON_DEVICE, "device" },			\
-		{ GNTDEV_REASON_READONLY, "read-only" },		\
+		{ GNTDEV_REASON_MODE, "mode" },				\
 		{ GNTDEV_REASON_FOREIGN, "foreign" },			\
 		{ GNTDEV_REASON_NOT_RAM, "not-ram" },			\
 		{ GNTDEV_REASON_LAYOUT, "layout" },			\

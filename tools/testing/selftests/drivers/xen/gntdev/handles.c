@@ -967,6 +967,28 @@ TEST_F(handles, import_for_reading_only)
 	close(dmabuf);
 }
 
+/* Who cannot read a buffer cannot let others do it, in either way. */
+TEST_F(handles, import_of_what_cannot_be_read)
+{
+	int dmabuf = heap_alloc(PAGES, O_WRONLY);
+	uint64_t handle = 0;
+
+	ASSERT_GE(dmabuf, 0);
+	if ((fcntl(dmabuf, F_GETFL) & O_ACCMODE) != O_WRONLY) {
+		close(dmabuf);
+		SKIP(return, "no write-only dma-bufs here");
+	}
+	EXPECT_EQ(-EACCES, gntdev_import(self->fd, 0, dmabuf, self->from.domid,
+					 PAGES, self->refs, &handle));
+	EXPECT_EQ(-EACCES, gntdev_import(self->fd, GNTDEV_DMABUF_READONLY,
+					 dmabuf, self->from.domid, PAGES,
+					 self->refs, &handle));
+	EXPECT_EQ(-EACCES, gntdev_imp_to_refs(self->fd, dmabuf,
+					      self->from.domid, PAGES,
+					      self->refs));
+	close(dmabuf);
+}
+
 static int run_import(FIXTURE_DATA(handles) *self)
 {
 	return ioctl(self->fd, IOCTL_GNTDEV_DMABUF_IMPORT, self->op) ? -errno :
@@ -1184,7 +1206,7 @@ static void end_while_mapped(struct __test_metadata *_metadata,
 	int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	struct mapper mapper;
 	uint32_t *shared;
-	int ready[2];
+	int ready[2], go[2];
 	pid_t child;
 	char byte;
 
@@ -1193,6 +1215,7 @@ static void end_while_mapped(struct __test_metadata *_metadata,
 	ASSERT_NE(MAP_FAILED, shared);
 	ASSERT_EQ(0, fill_dmabuf(self->buffer.dmabuf, PAGES, 9));
 	ASSERT_EQ(0, pipe2(ready, O_CLOEXEC));
+	ASSERT_EQ(0, pipe2(go, O_CLOEXEC));
 	child = fork();
 	ASSERT_GE(child, 0);
 	if (!child) {
@@ -1204,10 +1227,9 @@ static void end_while_mapped(struct __test_metadata *_metadata,
 		self->op->import.refs = (uintptr_t)shared;
 		self->op->import.flags = GNTDEV_DMABUF_EVENTFD;
 		self->op->import.eventfd = event;
-		if (run_import(self) || write(ready[1], "i", 1) != 1)
+		if (run_import(self) || write(ready[1], "i", 1) != 1 ||
+		    read(go[0], &byte, 1) != 1)
 			_exit(1);
-		while (!__atomic_load_n(&shared[PAGES], __ATOMIC_ACQUIRE))
-			usleep(1000);
 		if (release &&
 		    (gntdev_import_release(self->fd, self->op->import.handle,
 					   &left) || left != PAGES))
@@ -1223,7 +1245,7 @@ static void end_while_mapped(struct __test_metadata *_metadata,
 	ASSERT_EQ(1, read(ready[0], &byte, 1));
 	memcpy(self->refs, shared, PAGES * sizeof(*shared));
 	ASSERT_EQ(0, mapper_maps(&mapper, &self->from, self->refs, PAGES, RW));
-	__atomic_store_n(&shared[PAGES], 1, __ATOMIC_RELEASE);
+	ASSERT_EQ(1, write(go[1], "g", 1));
 	ASSERT_EQ(1, read(ready[0], &byte, 1));
 	if (sig)
 		ASSERT_EQ(0, kill(child, sig));
@@ -1236,6 +1258,8 @@ static void end_while_mapped(struct __test_metadata *_metadata,
 	EXPECT_GT(0, mapper_maps(&mapper, &self->from, self->refs, PAGES, RW));
 	close(event);
 	close(ready[0]);
+	close(go[0]);
+	close(go[1]);
 	munmap(shared, bytes_of(cut(1)));
 }
 

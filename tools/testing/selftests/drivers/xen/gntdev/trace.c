@@ -224,7 +224,7 @@ TEST_F(trace, import_that_is_refused)
 					     self->from.domid, PAGES,
 					     self->refs, &handle));
 	close(exported);
-	at = event(events(self), "gntdev_refused: reason=read-only domid=%u",
+	at = event(events(self), "gntdev_refused: reason=mode domid=%u",
 		   self->from.domid);
 	at = event(at, "gntdev_failed: command=0xb error=%d\n", -EACCES);
 	at = event(at, "gntdev_refused: reason=foreign domid=%u detail=%u ",
