@@ -21,8 +21,6 @@
 
 #define KMEMLEAK "/sys/kernel/debug/kmemleak"
 #define SECONDS 300
-/* The scan for leaks does not look at what is younger than this. */
-#define LEAK_AGE_MS 6000
 
 FIXTURE(checker) {
 	int log;
@@ -155,13 +153,26 @@ static void look_for_damage(void)
 	globfree(&caches);
 }
 
-static void look_for_leaks(void)
+struct leak_search {
+	int log;
+	regex_t *pattern;
+};
+
+/* A scan tells of what has an age of some seconds and is not on any stack. */
+static bool leak_is_logged(void *arg)
 {
-	if (access(KMEMLEAK, W_OK))
-		return;
-	usleep(LEAK_AGE_MS * 1000);
-	write_text(KMEMLEAK, "scan");
-	write_text(KMEMLEAK, "scan");
+	struct leak_search *search = arg;
+
+	return !write_text(KMEMLEAK, "scan") &&
+	       logged(search->log, search->pattern);
+}
+
+static bool look_for_leaks(int log, regex_t *pattern)
+{
+	struct leak_search search = { .log = log, .pattern = pattern };
+
+	return !access(KMEMLEAK, W_OK) &&
+	       wait_until(leak_is_logged, &search, 3 * DEADLINE_MS);
 }
 
 /* In a process of its own, which may end by it. */
@@ -188,8 +199,9 @@ FIXTURE_SETUP(checker)
 	ASSERT_GE(self->log, 0);
 	ASSERT_NE(-1, lseek(self->log, 0, SEEK_END));
 	/* The other process has it under the same number. */
-	self->dmabuf = dup(heap_alloc(1, O_RDWR));
+	self->dmabuf = heap_alloc(1, O_RDWR);
 	ASSERT_GE(self->dmabuf, 0);
+	ASSERT_EQ(0, fcntl(self->dmabuf, F_SETFD, 0));
 	snprintf(number, sizeof(number), "%d", self->dmabuf);
 	ASSERT_EQ(0, write_text(HOOKED_PARAMETERS "fault_fd", number));
 }
@@ -215,10 +227,8 @@ TEST_F_TIMEOUT(checker, sees_its_fault, SECONDS)
 		look_for_damage();
 		found = logged(self->log, &pattern);
 	}
-	if (!found) {
-		look_for_leaks();
-		found = logged(self->log, &pattern);
-	}
+	if (!found)
+		found = look_for_leaks(self->log, &pattern);
 	EXPECT_TRUE(found) {
 		TH_LOG("%s says nothing of '%s'", variant->config,
 		       variant->fault);

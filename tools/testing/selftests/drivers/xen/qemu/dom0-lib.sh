@@ -340,7 +340,9 @@ gate_lockdep()
 	return 1
 }
 
-# What is not found by one scan may have been in a register, so it takes two.
+# A scan does not look at what is younger than five seconds, and that nothing is
+# lost cannot be waited for. What one scan finds may have been in a register of
+# another processor meanwhile, so it takes two.
 gate_kmemleak()
 {
 	local file=/sys/kernel/debug/kmemleak
