@@ -34,6 +34,7 @@ BOOT_ADD_DOMU=()	# files for the domU
 
 BOOT_LOG=		# folder of the logs
 BOOT_PID=		# QEMU
+BOOT_STATUS=		# with what it ended
 
 boot_env()
 {
@@ -137,7 +138,8 @@ boot_stop()
 {
 	[ -n "$BOOT_PID" ] || return 0
 	kill "$BOOT_PID" 2>/dev/null || true
-	wait "$BOOT_PID" 2>/dev/null || true
+	BOOT_STATUS=0
+	wait "$BOOT_PID" 2>/dev/null || BOOT_STATUS=$?
 	BOOT_PID=
 }
 
@@ -223,10 +225,20 @@ boot_finish()
 		tail -n 1)
 	[ -n "$rc" ] || {
 		rig_say "error: the machine died; last lines of the console:"
-		tail -n 40 -- "$BOOT_LOG/console.log" >&2
+		boot_last_words | tee "$BOOT_LOG/death" >&2
 		return 126
 	}
 	return "$rc"
+}
+
+# What Xen, the kernels and QEMU said before the machine died, but for the lists
+# of grants that the tests ask Xen for.
+boot_last_words()
+{
+	grep -avE '^\(XEN\) (\[0x| |gnttab_usage|grant-table|no active)' \
+		"$BOOT_LOG/console.log" | tail -n 40 | cut -c -200
+	echo "QEMU ended with $BOOT_STATUS and said:"
+	tail -n 10 -- "$BOOT_LOG/qemu.log"
 }
 
 boot_gone()

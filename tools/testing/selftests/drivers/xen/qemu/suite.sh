@@ -145,6 +145,8 @@ boot_tests()
 	fi
 	rig_say "$verdict"
 	echo "$verdict" >>"$BOOT_LOG/results"
+	[ "$rc" -ne 126 ] || sed 's/^/# died: /' "$BOOT_LOG/death" \
+		>>"$BOOT_LOG/results"
 }
 
 control_steps()

@@ -182,6 +182,7 @@ cell_notes()
 {
 	[ -e "$1" ] || return 0
 	sed -nE 's/^(\[[0-9:]*\] )?not ok /    failed: /p' "$1"
+	sed -n 's/^# died: /    /p' "$1"
 	sed -n 's/.*# SKIP *//p' "$1" | sort | uniq -c | sort -rn |
 		sed -E 's/^ *([0-9]+) +/    \1 skipped: /'
 	sed -nE 's/.*\] # (\S+) took ([0-9]+) s$/\2 \1/p' "$1" | sort -rn |
