@@ -79,6 +79,23 @@ void __wrap_dma_free_attrs(struct device *dev, size_t size, void *vaddr,
 	__real_dma_free_attrs(dev, size, vaddr, dma, attrs);
 }
 
+unsigned long __wrap_get_zeroed_page(gfp_t gfp)
+{
+	unsigned long vaddr = 0;
+
+	if (!gntdev_selftest_fails(GNTDEV_FAIL_PAGES))
+		vaddr = __real_get_zeroed_page(gfp);
+	if (vaddr)
+		gntdev_selftest_hold(GNTDEV_HELD_PAGES, 1);
+	return vaddr;
+}
+
+void __wrap_free_pages(unsigned long vaddr, unsigned int order)
+{
+	gntdev_selftest_hold(GNTDEV_HELD_PAGES, -(1 << order));
+	__real_free_pages(vaddr, order);
+}
+
 int __wrap_gnttab_alloc_grant_references(u16 count, grant_ref_t *head)
 {
 	if (gntdev_selftest_fails(GNTDEV_FAIL_REFS))

@@ -7,6 +7,7 @@
 #define _XEN_GNTDEV_SELFTEST_WRAP_H
 
 #include <linux/dma-mapping.h>
+#include <linux/gfp.h>
 
 #include <xen/grant_table.h>
 
@@ -35,6 +36,17 @@ void __wrap_dma_free_attrs(struct device *dev, size_t size, void *vaddr,
 			   dma_addr_t dma, unsigned long attrs);
 void __real_dma_free_attrs(struct device *dev, size_t size, void *vaddr,
 			   dma_addr_t dma, unsigned long attrs);
+
+/* A macro around a function of another name, where allocations are profiled. */
+#ifdef get_zeroed_page
+#define __wrap_get_zeroed_page __wrap_get_zeroed_page_noprof
+#define __real_get_zeroed_page __real_get_zeroed_page_noprof
+#endif
+unsigned long __wrap_get_zeroed_page(gfp_t gfp);
+unsigned long __real_get_zeroed_page(gfp_t gfp);
+
+void __wrap_free_pages(unsigned long vaddr, unsigned int order);
+void __real_free_pages(unsigned long vaddr, unsigned int order);
 
 int __wrap_gnttab_alloc_grant_references(u16 count, grant_ref_t *head);
 int __real_gnttab_alloc_grant_references(u16 count, grant_ref_t *head);

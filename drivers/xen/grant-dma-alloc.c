@@ -17,6 +17,7 @@
 #include <xen/grant-dma-alloc.h>
 #include <xen/grant_table.h>
 #include <xen/mem-reservation.h>
+#include <xen/xen.h>
 
 #define FRAMES_PER_CALL		128U
 
@@ -30,13 +31,46 @@ static struct page *vaddr_to_page(void *vaddr)
 					virt_to_page(vaddr);
 }
 
+/*
+ * In a PV domain, a page's address on the bus is that of its machine frame. As
+ * frames are given away and come back in another order, two buffers of a device
+ * would have the same address from the DMA API, which is an error there. PV
+ * domains are x86, where such memory is ordinary memory.
+ */
+static bool bus_address_changes(void)
+{
+	return xen_pv_domain();
+}
+
+static bool alloc_page_memory(struct gnttab_dma_buffer *buf,
+			      struct gnttab_dma_page *mem)
+{
+	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN;
+
+	if (bus_address_changes())
+		mem->vaddr = (void *)get_zeroed_page(gfp);
+	else
+		mem->vaddr = dma_alloc_attrs(buf->dev, PAGE_SIZE, &mem->dma,
+					     gfp, buf->attrs);
+	return mem->vaddr;
+}
+
+static void free_page_memory(struct gnttab_dma_buffer *buf,
+			     struct gnttab_dma_page *mem)
+{
+	if (bus_address_changes())
+		free_page((unsigned long)mem->vaddr);
+	else
+		dma_free_attrs(buf->dev, PAGE_SIZE, mem->vaddr, mem->dma,
+			       buf->attrs);
+}
+
 static void free_memory(struct gnttab_dma_buffer *buf)
 {
 	unsigned int i;
 
 	for (i = 0; i < buf->nr_pages; i++)
-		dma_free_attrs(buf->dev, PAGE_SIZE, buf->mem[i].vaddr,
-			       buf->mem[i].dma, buf->attrs);
+		free_page_memory(buf, &buf->mem[i]);
 	kvfree(buf->pages);
 	kvfree(buf);
 }
@@ -56,7 +90,6 @@ struct gnttab_dma_buffer *gnttab_dma_buffer_alloc(struct device *dev,
 						  unsigned int nr_pages,
 						  bool coherent)
 {
-	const gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN;
 	struct gnttab_dma_buffer *buf;
 	struct gnttab_dma_page *mem;
 
@@ -69,9 +102,7 @@ struct gnttab_dma_buffer *gnttab_dma_buffer_alloc(struct device *dev,
 				    GFP_KERNEL_ACCOUNT);
 	while (buf->pages && buf->nr_pages < nr_pages) {
 		mem = &buf->mem[buf->nr_pages];
-		mem->vaddr = dma_alloc_attrs(dev, PAGE_SIZE, &mem->dma, gfp,
-					     buf->attrs);
-		if (!mem->vaddr)
+		if (!alloc_page_memory(buf, mem))
 			break;
 		buf->pages[buf->nr_pages++] = vaddr_to_page(mem->vaddr);
 	}
@@ -90,7 +121,7 @@ static int vacate_some(struct gnttab_dma_buffer *buf, xen_pfn_t *frames,
 	unsigned int i, done;
 	int ret;
 
-	/* Nothing to scrub: memory from the DMA API is zero. */
+	/* Nothing to scrub: the memory is zero. */
 	for (i = 0; i < count; i++)
 		frames[i] = xen_page_to_gfn(pages[i]);
 	xenmem_reservation_va_mapping_reset(count, pages);

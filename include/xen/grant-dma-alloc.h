@@ -9,8 +9,9 @@ struct page;
 
 /**
  * struct gnttab_dma_page - one page of DMA memory
- * @vaddr: kernel address, as the DMA API returned it
- * @dma: bus address, as the DMA API returned it; only good for giving it back
+ * @vaddr: kernel address
+ * @dma: bus address, as the DMA API returned it; only good for giving it back,
+ *	and unused in a PV domain
  */
 struct gnttab_dma_page {
 	void *vaddr;
@@ -25,7 +26,7 @@ struct gnttab_dma_page {
  * @hole_start: first page without a frame
  * @hole_end: page behind the last one without a frame
  * @pages: the pages; their order is the owner's while all are without a frame
- * @mem: what the DMA API needs to take each page back
+ * @mem: what it takes to give each page back
  */
 struct gnttab_dma_buffer {
 	struct device *dev;

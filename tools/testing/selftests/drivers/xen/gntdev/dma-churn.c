@@ -21,6 +21,9 @@
 #define PAGES 16u
 #define ROUNDS 1000
 #define WARM_UP 50
+/* Buffers at a time, and how far apart those are that take turns. */
+#define ALIVE 8u
+#define STRIDE 3u
 /* Less than one page for each round. */
 #define NOISE_KB 3000
 #define SECONDS 900
@@ -181,6 +184,31 @@ TEST_F_TIMEOUT(dma_churn, memory_stays_the_same, SECONDS)
 		ASSERT_EQ(self->before.reservation, reservation(self));
 	}
 	expect_as_before(_metadata, self);
+}
+
+/*
+ * Frames of one buffer are lent to the next while the former is still there. The
+ * kernel may see an address on the bus twice, which DMA_API_DEBUG warns of.
+ */
+TEST_F_TIMEOUT(dma_churn, frames_change_hands, SECONDS)
+{
+	int alive[ALIVE];
+
+	for (unsigned int i = 0; i < ALIVE; i++) {
+		alive[i] = export_some(self, variant->flags);
+		ASSERT_LE(0, alive[i]);
+	}
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		int *one = &alive[i * STRIDE % ALIVE];
+
+		close(*one);
+		*one = export_some(self, variant->flags);
+		ASSERT_LE(0, *one);
+	}
+	for (unsigned int i = 0; i < ALIVE; i++) {
+		close(alive[i]);
+		EXPECT_TRUE(released(self->fd, alive[i]));
+	}
 }
 
 static bool balloon_is_there(void *arg)
