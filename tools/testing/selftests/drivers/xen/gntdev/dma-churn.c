@@ -9,13 +9,10 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
-#include <xencall.h>
-#include <xen/xen.h>
-#include <xen/memory.h>
-
 #include "kselftest_harness.h"
 #include "gntdev-test.h"
 #include "granter.h"
+#include "reservation.h"
 
 /* Whole pages, however large the kernel's are. */
 #define PAGES 16u
@@ -44,8 +41,7 @@ struct memory {
 FIXTURE(dma_churn) {
 	int fd;
 	struct granter from;
-	xencall_handle *xen;
-	domid_t *self_domid;
+	struct reservation reservation;
 	struct memory before;
 };
 
@@ -72,30 +68,17 @@ FIXTURE_SETUP(dma_churn)
 	ASSERT_EQ(0, ret);
 	self->fd = gntdev_open();
 	ASSERT_GE(self->fd, 0);
-	self->xen = xencall_open(NULL, 0);
-	ASSERT_NE(NULL, self->xen);
-	self->self_domid = xencall_alloc_buffer(self->xen,
-						sizeof(*self->self_domid));
-	ASSERT_NE(NULL, self->self_domid);
-	*self->self_domid = DOMID_SELF;
+	ASSERT_EQ(0, reservation_open(&self->reservation));
 }
 
 FIXTURE_TEARDOWN(dma_churn)
 {
 	if (self->fd < 0)
 		return;
-	xencall_free_buffer(self->xen, self->self_domid);
-	xencall_close(self->xen);
+	reservation_close(&self->reservation);
 	close(self->fd);
 	EXPECT_EQ(0, granter_check(&self->from, GRANTER_SEED));
 	EXPECT_EQ(0, granter_close(&self->from));
-}
-
-static long reservation(FIXTURE_DATA(dma_churn) *self)
-{
-	return xencall2L(self->xen, __HYPERVISOR_memory_op,
-			 XENMEM_current_reservation,
-			 (uintptr_t)self->self_domid);
 }
 
 /*
@@ -111,7 +94,7 @@ static bool frames_are_lent(void)
 
 static int look(FIXTURE_DATA(dma_churn) *self, struct memory *memory)
 {
-	memory->reservation = reservation(self);
+	memory->reservation = reservation_frames(&self->reservation);
 	memory->total_kb = meminfo_kb("MemTotal");
 	memory->free_kb = free_kb();
 	if (read_number(BALLOON "info/current_kb", &memory->current_kb) ||
@@ -161,14 +144,14 @@ static int export_once(FIXTURE_DATA(dma_churn) *self, uint32_t flags)
 TEST_F(dma_churn, exported_buffer_is_lent)
 {
 	long lent = frames_are_lent() ? PAGES : 0;
-	long before = reservation(self);
+	long before = reservation_frames(&self->reservation);
 	int dmabuf = export_some(self, variant->flags);
 
 	ASSERT_GE(dmabuf, 0);
-	EXPECT_EQ(before - lent, reservation(self));
+	EXPECT_EQ(before - lent, reservation_frames(&self->reservation));
 	close(dmabuf);
 	EXPECT_TRUE(released(self->fd, dmabuf));
-	EXPECT_EQ(before, reservation(self));
+	EXPECT_EQ(before, reservation_frames(&self->reservation));
 }
 
 TEST_F_TIMEOUT(dma_churn, memory_stays_the_same, SECONDS)
@@ -181,7 +164,8 @@ TEST_F_TIMEOUT(dma_churn, memory_stays_the_same, SECONDS)
 	ASSERT_EQ(0, look(self, &self->before));
 	for (int i = 0; i < ROUNDS; i++) {
 		ASSERT_EQ(0, export_once(self, variant->flags));
-		ASSERT_EQ(self->before.reservation, reservation(self));
+		ASSERT_EQ(self->before.reservation,
+			  reservation_frames(&self->reservation));
 	}
 	expect_as_before(_metadata, self);
 }

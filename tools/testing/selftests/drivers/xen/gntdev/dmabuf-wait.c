@@ -10,6 +10,7 @@
 
 #include "kselftest_harness.h"
 #include "gntdev-test.h"
+#include "waiter.h"
 
 #define RW (PROT_READ | PROT_WRITE)
 #define PAGES cut(5)
@@ -60,36 +61,6 @@ static bool grants_are_free(FIXTURE_DATA(wait) *self)
 {
 	return !revoke_pages(&self->own) &&
 	       !live_grants(SELF, self->own.refs, PAGES);
-}
-
-struct waiter {
-	pthread_t thread;
-	pid_t tid;
-	int fd;
-	int number;
-	int ret;
-};
-
-static void *waiter_thread(void *arg)
-{
-	struct waiter *waiter = arg;
-
-	__atomic_store_n(&waiter->tid, gettid(), __ATOMIC_RELEASE);
-	waiter->ret = gntdev_exp_wait_released(waiter->fd, waiter->number,
-					       DEADLINE_MS);
-	return NULL;
-}
-
-/* Start a thread that waits for the buffer, and see it sleep. */
-static bool start_waiter(struct waiter *waiter, FIXTURE_DATA(wait) *self)
-{
-	waiter->fd = self->fd;
-	waiter->number = self->number;
-	waiter->tid = 0;
-	waiter->ret = 1;
-	if (pthread_create(&waiter->thread, NULL, waiter_thread, waiter))
-		return false;
-	return wait_until(task_sleeps, &waiter->tid, DEADLINE_MS);
 }
 
 TEST_F(wait, timeout_zero_only_asks)
@@ -147,7 +118,7 @@ TEST_F(wait, closed_and_reused_number_is_the_cookie)
 	reused = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	ASSERT_EQ(self->number, reused);
 	EXPECT_EQ(-ETIMEDOUT, wait_ms(self, 0));
-	ASSERT_TRUE(start_waiter(&waiter, self));
+	ASSERT_TRUE(waiter_start_number(&waiter, self->fd, self->number));
 	close(self->keep);
 	ASSERT_EQ(0, pthread_join(waiter.thread, NULL));
 	EXPECT_EQ(0, waiter.ret);
@@ -209,7 +180,7 @@ TEST_F(wait, all_waiters_wake)
 	const int count = ARRAY_SIZE_OF(waiters);
 
 	for (int i = 0; i < count; i++)
-		ASSERT_TRUE(start_waiter(&waiters[i], self));
+		ASSERT_TRUE(waiter_start_number(&waiters[i], self->fd, self->number));
 	close(self->number);
 	close(self->keep);
 	for (int i = 0; i < count; i++) {
@@ -322,7 +293,7 @@ TEST_F(wait, file_is_usable_while_a_thread_waits)
 	struct waiter waiter;
 	int second;
 
-	ASSERT_TRUE(start_waiter(&waiter, self));
+	ASSERT_TRUE(waiter_start_number(&waiter, self->fd, self->number));
 	ASSERT_EQ(0, gntdev_mapping_open(&map, self->fd, SELF, self->own.refs,
 					 PAGES, RW));
 	EXPECT_EQ(0, pattern_check(map.addr, 0, PAGES, 1, NULL));
@@ -343,7 +314,7 @@ TEST_F(wait, later_buffers_are_not_waited_for)
 	int second;
 
 	close(self->number);
-	ASSERT_TRUE(start_waiter(&waiter, self));
+	ASSERT_TRUE(waiter_start_number(&waiter, self->fd, self->number));
 	second = export_pages(self->fd, &self->own, 0);
 	ASSERT_EQ(self->number, second);
 	close(self->keep);

@@ -150,3 +150,24 @@ int granter_close(struct granter *granter)
 	free(granter->refs);
 	return ret ? ret : live;
 }
+
+int both_ways_open(struct granter *granter, struct dmabuf_pages *buffer,
+		   int *fd, uint32_t count)
+{
+	int ret = granter_open(granter, count);
+
+	if (!ret)
+		ret = dmabuf_pages_alloc(buffer, count);
+	if (ret)
+		return ret;
+	*fd = gntdev_open();
+	return *fd < 0 ? *fd : 0;
+}
+
+int both_ways_close(struct granter *granter, struct dmabuf_pages *buffer,
+		    int fd)
+{
+	close(fd);
+	dmabuf_pages_free(buffer);
+	return granter_close(granter);
+}

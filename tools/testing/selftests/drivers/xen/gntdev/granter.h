@@ -67,4 +67,19 @@ int granter_visits(struct granter *granter, const uint32_t *refs,
  */
 int granter_close(struct granter *granter);
 
+/**
+ * both_ways_open() - what it takes to export and to import
+ * @granter:	pages that are granted to this domain
+ * @buffer:	pages of this domain
+ * @fd:		an open file of gntdev
+ * @count:	how many pages, each
+ *
+ * Return: 0, or a negative errno; -ENODEV if there is no guest to ask.
+ */
+int both_ways_open(struct granter *granter, struct dmabuf_pages *buffer,
+		   int *fd, uint32_t count);
+/* As granter_close() does. */
+int both_ways_close(struct granter *granter, struct dmabuf_pages *buffer,
+		    int fd);
+
 #endif /* XEN_GRANTER_H */

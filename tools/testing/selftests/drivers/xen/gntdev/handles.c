@@ -17,6 +17,7 @@
 #include "kselftest_harness.h"
 #include "gntdev-test.h"
 #include "granter.h"
+#include "waiter.h"
 
 #define RW (PROT_READ | PROT_WRITE)
 #define PAGES cut(4)
@@ -72,13 +73,10 @@ FIXTURE_SETUP(handles)
 	int ret;
 
 	self->fd = -1;
-	ret = granter_open(&self->from, PAGES);
+	ret = both_ways_open(&self->from, &self->buffer, &self->fd, PAGES);
 	if (ret == -ENODEV)
 		SKIP(return, NO_GRANTER);
 	ASSERT_EQ(0, ret);
-	ASSERT_EQ(0, dmabuf_pages_alloc(&self->buffer, PAGES));
-	self->fd = gntdev_open();
-	ASSERT_GE(self->fd, 0);
 	self->op = mmap(NULL, sizeof(*self->op) + bytes_of(cut(1)), PROT_NONE,
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->op);
@@ -89,9 +87,7 @@ FIXTURE_TEARDOWN(handles)
 {
 	if (self->fd < 0)
 		return;
-	close(self->fd);
-	dmabuf_pages_free(&self->buffer);
-	EXPECT_EQ(0, granter_close(&self->from));
+	EXPECT_EQ(0, both_ways_close(&self->from, &self->buffer, self->fd));
 	munmap(self->op, sizeof(*self->op) + bytes_of(cut(1)));
 }
 
@@ -676,38 +672,6 @@ TEST_F(handles, timeout_is_kept)
 	EXPECT_TRUE(over(self->fd, handle));
 }
 
-struct waiter {
-	pthread_t thread;
-	pid_t tid;
-	int fd;
-	uint64_t handle;
-	uint32_t left;
-	int ret;
-};
-
-static void *waiter_thread(void *arg)
-{
-	struct waiter *waiter = arg;
-
-	__atomic_store_n(&waiter->tid, gettid(), __ATOMIC_RELEASE);
-	waiter->ret = gntdev_wait(waiter->fd, waiter->handle, ~0ull,
-				  &waiter->left);
-	return NULL;
-}
-
-static bool start_waiter(struct waiter *waiter, int fd, uint64_t handle)
-{
-	*waiter = (struct waiter){
-		.fd = fd,
-		.handle = handle,
-		.left = ~0u,
-		.ret = 1,
-	};
-	if (pthread_create(&waiter->thread, NULL, waiter_thread, waiter))
-		return false;
-	return wait_until(task_sleeps, &waiter->tid, DEADLINE_MS);
-}
-
 TEST_F(handles, all_waiters_wake)
 {
 	struct waiter waiters[8];
@@ -716,7 +680,7 @@ TEST_F(handles, all_waiters_wake)
 
 	ASSERT_GE(dmabuf, 0);
 	for (size_t i = 0; i < ARRAY_SIZE_OF(waiters); i++)
-		ASSERT_TRUE(start_waiter(&waiters[i], self->fd, handle));
+		ASSERT_TRUE(waiter_start(&waiters[i], self->fd, handle));
 	/* A buffer of the same file that ends does not wake them. */
 	EXPECT_EQ(0, closed_export(self));
 	for (size_t i = 0; i < ARRAY_SIZE_OF(waiters); i++)
@@ -1175,7 +1139,7 @@ TEST_F(handles, released_import_is_counted_down)
 	EXPECT_EQ(cut(2), query.pending_grants);
 	EXPECT_EQ(cut(2), info_of(self->fd, "pending-grants"));
 	for (size_t i = 0; i < ARRAY_SIZE_OF(waiters); i++)
-		ASSERT_TRUE(start_waiter(&waiters[i], self->fd,
+		ASSERT_TRUE(waiter_start(&waiters[i], self->fd,
 					 pending.handle));
 	EXPECT_EQ(0, mapper_unmaps(&mappers[0]));
 	pending.left = cut(1);

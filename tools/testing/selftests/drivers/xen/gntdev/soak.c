@@ -13,13 +13,10 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 
-#include <xencall.h>
-#include <xen/xen.h>
-#include <xen/memory.h>
-
 #include "kselftest_harness.h"
 #include "gntdev-test.h"
 #include "granter.h"
+#include "reservation.h"
 
 #define RW (PROT_READ | PROT_WRITE)
 #define THREADS 8
@@ -58,8 +55,7 @@ struct figures {
 FIXTURE(soak) {
 	int fd;
 	struct granter from;
-	xencall_handle *xen;
-	domid_t *self_domid;
+	struct reservation reservation;
 	atomic_long todo;
 };
 
@@ -85,20 +81,14 @@ FIXTURE_SETUP(soak)
 	ASSERT_EQ(0, ret);
 	self->fd = gntdev_open();
 	ASSERT_GE(self->fd, 0);
-	self->xen = xencall_open(NULL, 0);
-	ASSERT_NE(NULL, self->xen);
-	self->self_domid = xencall_alloc_buffer(self->xen,
-						sizeof(*self->self_domid));
-	ASSERT_NE(NULL, self->self_domid);
-	*self->self_domid = DOMID_SELF;
+	ASSERT_EQ(0, reservation_open(&self->reservation));
 }
 
 FIXTURE_TEARDOWN(soak)
 {
 	if (self->fd < 0)
 		return;
-	xencall_free_buffer(self->xen, self->self_domid);
-	xencall_close(self->xen);
+	reservation_close(&self->reservation);
 	close(self->fd);
 	EXPECT_EQ(0, granter_check(&self->from, GRANTER_SEED));
 	EXPECT_EQ(0, granter_close(&self->from));
@@ -141,9 +131,7 @@ static int look(FIXTURE_DATA(soak) *self, struct figures *f)
 	f->slab_kb = meminfo_kb("Slab");
 	f->unreclaimable_kb = meminfo_kb("SUnreclaim");
 	f->free_kb = free_kb();
-	f->reservation = xencall2L(self->xen, __HYPERVISOR_memory_op,
-				   XENMEM_current_reservation,
-				   (uintptr_t)self->self_domid);
+	f->reservation = reservation_frames(&self->reservation);
 	return look_at_xen(f);
 }
 
