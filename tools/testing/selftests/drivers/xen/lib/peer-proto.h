@@ -22,6 +22,8 @@
 #define PEER_STORE_DIR		"data/xen-peer"
 #define PEER_STORE_REFS		PEER_STORE_DIR "/refs"
 #define PEER_STORE_PORT		PEER_STORE_DIR "/port"
+/* The process that the agent is: another one has another number. */
+#define PEER_STORE_PID		PEER_STORE_DIR "/pid"
 /* Written last; anything but PEER_VERSION in decimal means: not ready. */
 #define PEER_STORE_READY	PEER_STORE_DIR "/ready"
 
@@ -43,6 +45,7 @@ enum peer_command {
 	PEER_CRASH,
 	PEER_VMAP_FILL,
 	PEER_VMAP_VERIFY,
+	PEER_KILL,
 	PEER_COMMANDS,
 };
 
@@ -63,7 +66,8 @@ enum peer_command {
  * @width:	its pixels in a row
  * @height:	its rows
  * @pitch:	its bytes in a row
- * @timeout_ms:	how long RELEASE of an exported object may take
+ * @timeout_ms:	how long RELEASE of an exported object may take; how long KILL
+ *		takes to come
  * @pad:	keeps @seed aligned, 0
  * @seed:	of the pattern or of the animation
  */

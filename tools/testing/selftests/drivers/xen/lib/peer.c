@@ -19,9 +19,11 @@
 
 struct peer {
 	uint16_t domid;
+	uint32_t pid;
 	int timeout_ms;
 	int gntdev;
 	struct gntdev_mapping map;
+	uint32_t refs[PEER_AREA_PAGES];
 	struct peer_area *area;
 	xenevtchn_handle *evtchn;
 	evtchn_port_t port;
@@ -62,13 +64,19 @@ static char *read_key(struct xs_handle *xs, uint16_t domid, const char *key)
 	return xs_read(xs, XBT_NULL, path, &len);
 }
 
+static uint32_t read_value(struct xs_handle *xs, uint16_t domid,
+			   const char *key)
+{
+	char *text = read_key(xs, domid, key);
+	uint32_t value = text ? (uint32_t)strtoul(text, NULL, 10) : 0;
+
+	free(text);
+	return value;
+}
+
 static bool agent_ready(struct xs_handle *xs, uint16_t domid)
 {
-	char *value = read_key(xs, domid, PEER_STORE_READY);
-	bool ready = value && strtoul(value, NULL, 10) == PEER_VERSION;
-
-	free(value);
-	return ready;
+	return read_value(xs, domid, PEER_STORE_READY) == PEER_VERSION;
 }
 
 /* Return: the first guest that is ready (or @domid if it is), else 0. */
@@ -91,7 +99,9 @@ static uint16_t find_ready(struct xs_handle *xs, uint16_t domid)
 	return found;
 }
 
-static int await_ready(struct xs_handle *xs, uint16_t domid, int timeout_ms)
+/* Agents that were killed could not say that they are not ready any more. */
+static int await_ready(struct xs_handle *xs, uint16_t domid, uint32_t dead,
+		       int timeout_ms)
 {
 	int64_t deadline = now_ms() + timeout_ms;
 
@@ -101,6 +111,8 @@ static int await_ready(struct xs_handle *xs, uint16_t domid, int timeout_ms)
 		uint16_t found = find_ready(xs, domid);
 		int ret;
 
+		if (dead && read_value(xs, domid, PEER_STORE_PID) == dead)
+			found = 0;
 		if (found)
 			return found;
 		ret = wait_readable(xs_fileno(xs), deadline);
@@ -128,29 +140,26 @@ static int parse_refs(const char *text, uint32_t *refs, uint32_t count)
 static int map_area(struct peer *peer, struct xs_handle *xs)
 {
 	char *text = read_key(xs, peer->domid, PEER_STORE_REFS);
-	uint32_t refs[PEER_AREA_PAGES];
 	int ret;
 
-	ret = text ? parse_refs(text, refs, PEER_AREA_PAGES) : -EPROTO;
+	ret = text ? parse_refs(text, peer->refs, PEER_AREA_PAGES) : -EPROTO;
 	free(text);
 	if (ret)
 		return ret;
 	peer->gntdev = gntdev_open();
 	if (peer->gntdev < 0)
 		return peer->gntdev;
-	ret = gntdev_mapping_open(&peer->map, peer->gntdev, peer->domid, refs,
-				  PEER_AREA_PAGES, PROT_READ | PROT_WRITE);
+	ret = gntdev_mapping_open(&peer->map, peer->gntdev, peer->domid,
+				  peer->refs, PEER_AREA_PAGES, PROT_READ | PROT_WRITE);
 	peer->area = peer->map.addr;
 	return ret;
 }
 
 static int bind_event(struct peer *peer, struct xs_handle *xs)
 {
-	char *text = read_key(xs, peer->domid, PEER_STORE_PORT);
-	uint32_t remote = text ? (uint32_t)strtoul(text, NULL, 10) : 0;
+	uint32_t remote = read_value(xs, peer->domid, PEER_STORE_PORT);
 	xenevtchn_port_or_error_t port;
 
-	free(text);
 	if (!remote)
 		return -EPROTO;
 	peer->evtchn = xenevtchn_open(NULL, 0);
@@ -190,12 +199,13 @@ static int await_answer(struct peer *peer)
 static int connect_peer(struct peer *peer, struct xs_handle *xs,
 			uint16_t domid)
 {
-	int found = await_ready(xs, domid, peer->timeout_ms);
+	int found = await_ready(xs, domid, 0, peer->timeout_ms);
 	int ret;
 
 	if (found < 0)
 		return found;
 	peer->domid = (uint16_t)found;
+	peer->pid = read_value(xs, peer->domid, PEER_STORE_PID);
 	ret = bind_event(peer, xs);
 	if (!ret)
 		ret = map_area(peer, xs);
@@ -243,6 +253,14 @@ void peer_close(struct peer *peer)
 uint16_t peer_domid(const struct peer *peer)
 {
 	return peer->domid;
+}
+
+bool peer_uses(const struct peer *peer, uint32_t ref)
+{
+	for (uint32_t i = 0; i < PEER_AREA_PAGES; i++)
+		if (peer->refs[i] == ref)
+			return true;
+	return false;
 }
 
 void peer_set_timeout(struct peer *peer, int timeout_ms)
@@ -465,4 +483,29 @@ int peer_crash(struct peer *peer)
 	struct peer_request request = { .command = PEER_CRASH };
 
 	return post(peer, &request, NULL);
+}
+
+int peer_kill(struct peer *peer, uint32_t ms)
+{
+	struct peer_request request = {
+		.command = PEER_KILL,
+		.timeout_ms = ms,
+	};
+	struct peer_reply reply;
+
+	if (!ms)
+		return post(peer, &request, NULL);
+	return peer_call(peer, &request, NULL, NULL, &reply);
+}
+
+int peer_await_successor(struct peer *peer, int timeout_ms)
+{
+	struct xs_handle *xs = xs_open(0);
+	int ret;
+
+	if (!xs)
+		return -errno;
+	ret = await_ready(xs, peer->domid, peer->pid, timeout_ms);
+	xs_close(xs);
+	return ret < 0 ? ret : 0;
 }

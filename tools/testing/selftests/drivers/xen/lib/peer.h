@@ -8,6 +8,7 @@
 #ifndef XEN_SELFTEST_PEER_H
 #define XEN_SELFTEST_PEER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "frame.h"
@@ -29,6 +30,9 @@ struct peer;
 int peer_open(struct peer **result, uint16_t domid, int timeout_ms);
 void peer_close(struct peer *peer);
 uint16_t peer_domid(const struct peer *peer);
+
+/* Is a reference of the guest one of the connection itself? */
+bool peer_uses(const struct peer *peer, uint32_t ref);
 
 /**
  * peer_set_timeout() - change how long an answer may take
@@ -143,5 +147,25 @@ int peer_release(struct peer *peer, int id);
 int peer_exit(struct peer *peer);
 /* The guest's kernel panics; there is no answer, so none is waited for. */
 int peer_crash(struct peer *peer);
+
+
+/**
+ * peer_kill() - have the agent killed (SIGKILL), but not the guest
+ * @peer:	a connection, of no more use then
+ * @ms:		how long the agent goes on, whatever it is asked for; 0: not at
+ *		all, and there is no answer
+ *
+ * Return: 0 or a negative errno.
+ */
+int peer_kill(struct peer *peer, uint32_t ms);
+
+/**
+ * peer_await_successor() - wait until the guest has started another agent
+ * @peer:	a connection to the one that was killed
+ * @timeout_ms:	how long
+ *
+ * Return: 0 or a negative errno.
+ */
+int peer_await_successor(struct peer *peer, int timeout_ms);
 
 #endif /* XEN_SELFTEST_PEER_H */

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,6 +227,32 @@ static int run_crash(struct agent *agent, const struct peer_request *req,
 	return ret;
 }
 
+/* What a timer does comes whatever this process does. */
+static int run_kill(struct agent *agent, const struct peer_request *req,
+		    struct peer_reply *reply)
+{
+	struct sigevent event = {
+		.sigev_notify = SIGEV_SIGNAL,
+		.sigev_signo = SIGKILL,
+	};
+	struct itimerspec when = {
+		.it_value = {
+			.tv_sec = req->timeout_ms / 1000,
+			.tv_nsec = req->timeout_ms % 1000 * 1000000l,
+		},
+	};
+	timer_t timer;
+
+	(void)agent;
+	(void)reply;
+	if (!req->timeout_ms)
+		return raise(SIGKILL) ? -errno : 0;
+	if (timer_create(CLOCK_MONOTONIC, &event, &timer) ||
+	    timer_settime(timer, 0, &when, NULL))
+		return -errno;
+	return 0;
+}
+
 /* The whole object, by way of the kernel's mapping of it. */
 static int vmap_object(const struct peer_request *req,
 		       struct peer_reply *reply, int write)
@@ -283,6 +310,7 @@ static const command_fn commands[PEER_COMMANDS] = {
 	[PEER_CRASH] = run_crash,
 	[PEER_VMAP_FILL] = run_vmap_fill,
 	[PEER_VMAP_VERIFY] = run_vmap_verify,
+	[PEER_KILL] = run_kill,
 };
 
 static void answer(struct agent *agent, uint32_t asked)
@@ -340,8 +368,13 @@ static int store_refs(struct agent *agent)
 
 static int publish(struct agent *agent)
 {
-	int ret = store_refs(agent);
+	int ret;
 
+	/* A predecessor that was killed has left its word. */
+	xs_rm(agent->xs, XBT_NULL, PEER_STORE_READY);
+	ret = store_refs(agent);
+	if (!ret)
+		ret = store_number(agent, PEER_STORE_PID, (uint32_t)getpid());
 	if (!ret)
 		ret = store_number(agent, PEER_STORE_PORT, agent->port);
 	if (!ret)

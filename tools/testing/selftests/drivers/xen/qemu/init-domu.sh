@@ -22,11 +22,15 @@ echo "domU: $(uname -r) is up"
 
 xenstore-write data/rig-state up
 
-# The peer ends when it is told to or when a test kills it; a domU that stays
-# is one more thing to look at after the tests.
+# The peer ends when it is told to; a domU that stays is one more thing to look at
+# after the tests. One that a test kills has a successor.
 if [ -x /rig/bin/xen-peer ]; then
-	/rig/bin/xen-peer
-	echo "domU: peer ended with $?"
+	status=137
+	while [ "$status" -eq 137 ]; do
+		/rig/bin/xen-peer
+		status=$?
+		echo "domU: peer ended with $status"
+	done
 	xenstore-write data/rig-state "peer ended"
 	poweroff -f
 fi
