@@ -13,6 +13,7 @@
 #include "gntdev-test.h"
 #include "test-module.h"
 #include "peer.h"
+#include "tracing.h"
 #include "test_modules/edu-dmabuf.h"
 
 #define PAGES 4u
@@ -217,9 +218,11 @@ TEST_F(device, that_no_firmware_describes_is_told_no_other_frames)
 TEST_F(device, that_reaches_too_little_is_refused)
 {
 	int dmabuf = export_all(self, 0);
+	const char *events;
 	int refused = 0;
 
 	ASSERT_GE(dmabuf, 0);
+	ASSERT_EQ(0, tracing_begin());
 	for (unsigned long mb = LIMIT_MB; mb; mb -= LIMIT_STEP_MB) {
 		/* So little that not even the DMA API has pages for it? */
 		if (ioctl(self->edu, EDU_IOC_LIMIT, mb)) {
@@ -237,6 +240,13 @@ TEST_F(device, that_reaches_too_little_is_refused)
 		ASSERT_GE(self->edu, 0);
 	}
 	TH_LOG("refused below %d limits", refused);
+	events = tracing_text();
+	for (int i = 0; i < refused; i++)
+		events = tracing_find(events, "gntdev_refused: reason=device"
+				      " domid=%u ", self->domid);
+	EXPECT_NE(NULL, events);
+	EXPECT_EQ(NULL, tracing_find(events, "reason=device"));
+	EXPECT_EQ(0, tracing_end());
 	EXPECT_EQ(0, ioctl(self->edu, EDU_IOC_LIMIT, 0));
 	close(dmabuf);
 }

@@ -26,15 +26,6 @@ FIXTURE(mock) {
 	struct gnt_pages own;
 };
 
-static int open_mock(void)
-{
-	int fd = open("/dev/mock-dmabuf", O_RDWR | O_CLOEXEC);
-
-	if (fd >= 0 || test_module_load("mock-dmabuf"))
-		return fd;
-	return open("/dev/mock-dmabuf", O_RDWR | O_CLOEXEC);
-}
-
 FIXTURE_SETUP(mock)
 {
 	self->own.fd = -1;
@@ -42,9 +33,9 @@ FIXTURE_SETUP(mock)
 	self->mock = -1;
 	if (!loopback_works())
 		SKIP(return, NO_LOOPBACK);
-	self->mock = open_mock();
+	self->mock = mock_open();
 	if (self->mock < 0)
-		SKIP(return, "test module mock-dmabuf is not there");
+		SKIP(return, NO_MOCK);
 	self->fd = gntdev_open();
 	self->peer = gntdev_open();
 	ASSERT_GE(self->fd, 0);

@@ -28,6 +28,15 @@ int test_module_load(const char *name)
 	return ret == -EEXIST ? 0 : ret;
 }
 
+int mock_open(void)
+{
+	int fd = open("/dev/mock-dmabuf", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0 || test_module_load("mock-dmabuf"))
+		return fd;
+	return open("/dev/mock-dmabuf", O_RDWR | O_CLOEXEC);
+}
+
 int hooked_gntdev_use(bool scatter)
 {
 	int ret = test_module_load(HOOKED_MODULE);

@@ -15,6 +15,11 @@
  */
 int test_module_load(const char *name);
 
+/* The exporter of test_modules/mock-dmabuf.h. Return: a descriptor, or -1. */
+int mock_open(void);
+
+#define NO_MOCK "test module mock-dmabuf is not there"
+
 /* The driver with hooks for tests. */
 #define HOOKED_MODULE	"xen-gntdev-selftest"
 #define HOOKED_NODE	"/dev/xen/gntdev-selftest"

@@ -266,7 +266,8 @@ static int export_buffer(struct mock_buffer *buf)
 	int fd;
 
 	info.ops = &mock_ops;
-	info.size = buf->count * PAGE_SIZE;
+	info.size = buf->kind == MOCK_HUGE ? MOCK_HUGE_BYTES :
+					     buf->count * PAGE_SIZE;
 	info.flags = O_RDWR;
 	info.priv = buf;
 	dmabuf = dma_buf_export(&info);

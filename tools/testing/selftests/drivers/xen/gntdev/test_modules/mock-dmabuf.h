@@ -24,6 +24,7 @@
  * @MOCK_NO_MAP: cannot be mapped at all (EIO)
  * @MOCK_SINGLE: as MOCK_PLAIN, but of any size, and no two pages are consecutive
  *	by intent
+ * @MOCK_HUGE: as MOCK_PLAIN, but claims to have MOCK_HUGE_BYTES
  * @MOCK_KINDS: how many there are
  */
 enum mock_kind {
@@ -39,8 +40,12 @@ enum mock_kind {
 	MOCK_NOWHERE,
 	MOCK_NO_MAP,
 	MOCK_SINGLE,
+	MOCK_HUGE,
 	MOCK_KINDS,
 };
+
+/* More than a buffer may have that is imported. */
+#define MOCK_HUGE_BYTES	(1ull << 33)
 
 /**
  * struct mock_create - make a buffer; the command returns its descriptor
