@@ -309,6 +309,27 @@ static int wait_long(struct kunit *test, u64 handle)
 	return wait(test, handle, GNTDEV_KUNIT_SECONDS * MSEC_PER_SEC);
 }
 
+/* The event of a buffer that nobody uses any more, in the background. */
+static void expect_event(struct kunit *test, struct gntdev_kunit_event *event)
+{
+	unsigned int puts;
+
+	KUNIT_EXPECT_EQ(test, 0,
+			read_poll_timeout(READ_ONCE, puts, puts, USEC_PER_MSEC,
+					  GNTDEV_KUNIT_SECONDS * USEC_PER_SEC,
+					  false, event->puts));
+	KUNIT_EXPECT_EQ(test, 1U, event->signals);
+	KUNIT_EXPECT_EQ(test, 1U, event->puts);
+	KUNIT_EXPECT_FALSE(test, event->early);
+}
+
+static void expect_no_event(struct kunit *test,
+			    struct gntdev_kunit_event *event)
+{
+	KUNIT_EXPECT_EQ(test, 0U, READ_ONCE(event->signals));
+	KUNIT_EXPECT_EQ(test, 0U, READ_ONCE(event->puts));
+}
+
 static void import_ends_when_nobody_maps_it(struct kunit *test)
 {
 	struct buffers *b = test->priv;
@@ -347,6 +368,28 @@ static void import_lasts_while_some_is_mapped(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, wait_long(test, handle));
 	KUNIT_EXPECT_TRUE(test, gets_detached(b));
 	KUNIT_EXPECT_EQ(test, 0U, b->mapped);
+}
+
+static void event_follows_the_last_grant(struct kunit *test)
+{
+	struct buffers *b = test->priv;
+	struct gntdev_import *imp = import(test);
+	u64 handle = imp->buffer.handle;
+	struct gntdev_kunit_event *event;
+	struct gntdev_mapping *mapping;
+
+	event = gntdev_kunit_event_watch(&imp->buffer, b->refs, &b->granted);
+	mapping = gntdev_kunit_map(imp->refs + 1, 1, false);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, mapping);
+	expect_no_event(test, event);
+	release(imp);
+	expect_no_event(test, event);
+	KUNIT_EXPECT_EQ(test, -ETIMEDOUT, wait(test, handle, 1));
+	expect_no_event(test, event);
+	gntdev_mapping_put(mapping);
+	expect_event(test, event);
+	KUNIT_EXPECT_TRUE(test, gets_detached(b));
+	KUNIT_EXPECT_EQ(test, 1U, event->signals);
 }
 
 static void part_of_a_buffer_is_granted(struct kunit *test)
@@ -490,6 +533,30 @@ static void export_lasts_while_a_page_is_used(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, wait_long(test, handle));
 }
 
+static void event_follows_the_last_unmap(struct kunit *test)
+{
+	struct dma_buf *dmabuf = export(test, XEN_PFN_PER_PAGE, false);
+	struct gntdev_buffer *buf = gntdev_export_buffer(dmabuf);
+	struct buffers *b = test->priv;
+	u64 handle = buf->handle;
+	struct gntdev_kunit_event *event;
+	struct iosys_map map;
+	struct page *page;
+
+	event = gntdev_kunit_event_watch(buf, b->refs, &b->granted);
+	KUNIT_ASSERT_EQ(test, 0, dma_buf_vmap_unlocked(dmabuf, &map));
+	/* A single page is at its own address. */
+	page = virt_to_page(map.vaddr);
+	dma_buf_vunmap_unlocked(dmabuf, &map);
+	get_page(page);
+	dma_buf_put(dmabuf);
+	KUNIT_EXPECT_TRUE(test, gets_released(test, handle));
+	expect_no_event(test, event);
+	put_page(page);
+	expect_event(test, event);
+	KUNIT_EXPECT_EQ(test, 0U, b->granted);
+}
+
 static void readonly_export_is_not_written(struct kunit *test)
 {
 	struct dma_buf *dmabuf = export(test, FRAMES, true);
@@ -559,6 +626,7 @@ static void export_is_not_imported(struct kunit *test)
 static struct kunit_case imports_cases[] = {
 	KUNIT_CASE(import_ends_when_nobody_maps_it),
 	KUNIT_CASE(import_lasts_while_some_is_mapped),
+	KUNIT_CASE(event_follows_the_last_grant),
 	KUNIT_CASE(part_of_a_buffer_is_granted),
 	KUNIT_CASE(readonly_import_is_not_written),
 	KUNIT_CASE(list_of_another_length_is_refused),
@@ -576,6 +644,7 @@ static struct kunit_suite imports_suite = {
 static struct kunit_case exports_cases[] = {
 	KUNIT_CASE(export_ends_with_its_last_user),
 	KUNIT_CASE(export_lasts_while_a_page_is_used),
+	KUNIT_CASE(event_follows_the_last_unmap),
 	KUNIT_CASE(readonly_export_is_not_written),
 	KUNIT_CASE(device_is_told_the_frames),
 	KUNIT_CASE(export_is_not_imported),

@@ -428,7 +428,7 @@ static void end_one(struct work_struct *work)
 static void waiter_wakes_when_it_is_over(struct kunit *test)
 {
 	struct ending e = { .names = test->priv };
-	unsigned int i;
+	unsigned int i, ended;
 	u64 handle = 0;
 	int ret;
 
@@ -439,11 +439,13 @@ static void waiter_wakes_when_it_is_over(struct kunit *test)
 	INIT_DELAYED_WORK_ONSTACK(&e.work, end_one);
 	schedule_delayed_work(&e.work, 2);
 	ret = wait(test, handle, ms_to_ktime(SECONDS * MSEC_PER_SEC));
+	/* That all of them end is sure only below. */
+	ended = READ_ONCE(e.next);
 	while (flush_delayed_work(&e.work))
 		;
 	destroy_delayed_work_on_stack(&e.work);
 	KUNIT_EXPECT_EQ(test, 0, ret);
-	KUNIT_EXPECT_EQ(test, BUFFERS, e.next);
+	KUNIT_EXPECT_EQ(test, BUFFERS, ended);
 	KUNIT_EXPECT_EQ(test, BUFFERS, table_of(test)->wakeups);
 	KUNIT_EXPECT_NULL(test, find(table_of(test), handle));
 }
