@@ -82,6 +82,7 @@ static void *runner_main(void *arg)
 		op_run(&runner->thread, &prog->op[i]);
 		atomic_store(&report->doing[number], 0);
 	}
+	atomic_fetch_add(&runner->thread.state->ended, 1);
 	return NULL;
 }
 
@@ -99,6 +100,7 @@ static void be_the_program(struct run *run, const struct prog *prog,
 	state.guest = guest;
 	state.broker = broker;
 	state.report = run->report;
+	state.threads = prog->threads;
 	state.racing = prog->threads > 1;
 	pthread_mutex_init(&state.lock, NULL);
 	state.arena = anonymous(ARENA_SLOTS * ARENA_BYTES, PROT_NONE);

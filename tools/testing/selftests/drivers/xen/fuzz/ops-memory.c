@@ -4,6 +4,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -12,6 +13,11 @@
 
 #include "gntdev-test.h"
 #include "ops.h"
+#include "watch.h"
+
+/* Threads that are there at once start closer together than a yield takes. */
+#define MEET_SPINS	2000u
+#define MEET_MS		1000
 
 static void part_of(const struct object *memory, uint16_t part, char **addr,
 		    size_t *bytes)
@@ -193,6 +199,31 @@ int op_fork(struct thread *thread, const uint16_t *arg)
 	if (pid < 0)
 		return -errno;
 	waitpid(pid, NULL, 0);
+	return 0;
+}
+
+/*
+ * Wait for the other threads, so that what comes next happens at the same time
+ * and what came before has happened. Those that ended do not come, nor those that
+ * something else keeps.
+ */
+int op_meet(struct thread *thread, const uint16_t *arg)
+{
+	struct state *state = thread->state;
+	uint32_t before = atomic_fetch_add(&state->met, 1);
+	uint32_t all = (before / state->threads + 1) * state->threads;
+	int64_t end = clock_ms() + MEET_MS;
+
+	(void)arg;
+	for (uint32_t i = 0; atomic_load(&state->met) < all; i++) {
+		if (atomic_load(&state->ended))
+			return -ESRCH;
+		if (i < MEET_SPINS)
+			continue;
+		if (clock_ms() > end)
+			return -ETIMEDOUT;
+		sched_yield();
+	}
 	return 0;
 }
 

@@ -45,6 +45,8 @@ const struct op_info op_table[] = {
 	{ "read", op_read, 6, { 16, 20 }, { 0 }, { ANY_ERRNO } },
 	{ "write", op_write, 4, { 16, 20 }, { 0 }, { ANY_ERRNO } },
 	{ "fork", op_fork, 2, { 4 }, { "read", "munmap" }, { ANY_ERRNO } },
+	/* Only where two operations are to meet, never by chance. */
+	{ "meet", op_meet, 0, { 0 }, { 0 }, { ANY_ERRNO } },
 	{ "kill", op_kill, 1, { 0 }, { 0 }, { ANY_ERRNO } },
 	{ "closenumbers", op_close_numbers, 1, { 8 }, { "open" },
 	  { ANY_ERRNO } },

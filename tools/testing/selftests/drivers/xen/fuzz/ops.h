@@ -59,6 +59,7 @@ int op_madvise(struct thread *thread, const uint16_t *arg);
 int op_read(struct thread *thread, const uint16_t *arg);
 int op_write(struct thread *thread, const uint16_t *arg);
 int op_fork(struct thread *thread, const uint16_t *arg);
+int op_meet(struct thread *thread, const uint16_t *arg);
 int op_kill(struct thread *thread, const uint16_t *arg);
 int op_close_numbers(struct thread *thread, const uint16_t *arg);
 

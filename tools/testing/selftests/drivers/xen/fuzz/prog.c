@@ -72,6 +72,50 @@ static void any_op(struct op *op, uint64_t *rng, uint8_t kind, uint32_t threads)
 		op->arg[i] = any_arg(rng, op_table[kind].range[i]);
 }
 
+static void insert_at(struct prog *prog, uint32_t at, const struct op *op)
+{
+	memmove(&prog->op[at + 1], &prog->op[at],
+		(prog->count - at) * sizeof(prog->op[0]));
+	prog->op[at] = *op;
+	prog->count++;
+}
+
+static void fit_args(struct op *op)
+{
+	for (uint32_t i = 0; i < PROG_ARGS; i++) {
+		uint16_t range = op_table[op->kind].range[i];
+
+		op->arg[i] = range ? (uint16_t)(op->arg[i] % range) : 0;
+	}
+}
+
+/*
+ * Let two threads do the same, or what makes sense after each other, to the same
+ * objects at the same time. By chance one of them mostly comes before there are
+ * any.
+ */
+static void race(struct prog *prog, uint64_t *rng)
+{
+	struct op meet = { .kind = (uint8_t)op_find("meet") };
+	uint32_t at = rng_below(rng, prog->count);
+	struct op other = prog->op[at];
+
+	if (prog->threads < 2)
+		prog->threads = 2;
+	if (prog->count + prog->threads + 1 > PROG_OPS)
+		return;
+	if (rng_below(rng, 2)) {
+		other.kind = next_kind(rng, other.kind);
+		fit_args(&other);
+	}
+	other.thread = (uint8_t)((other.thread + 1) % prog->threads);
+	insert_at(prog, at + 1, &other);
+	for (uint32_t i = 0; i < prog->threads; i++) {
+		meet.thread = (uint8_t)i;
+		insert_at(prog, at, &meet);
+	}
+}
+
 static void prog_new(struct prog *prog, uint64_t seed)
 {
 	uint64_t rng = seed;
@@ -85,19 +129,22 @@ static void prog_new(struct prog *prog, uint64_t seed)
 		kind = next_kind(&rng, kind);
 		any_op(&prog->op[i], &rng, kind, prog->threads);
 	}
+	if (prog->threads == 1)
+		return;
+	for (uint32_t n = 1 + rng_below(&rng, 3); n; n--)
+		race(prog, &rng);
 }
 
 static void insert_op(struct prog *prog, uint64_t *rng)
 {
 	uint32_t at = rng_below(rng, prog->count + 1);
 	uint8_t before = at ? prog->op[at - 1].kind : 0;
+	struct op op;
 
 	if (prog->count == PROG_OPS)
 		return;
-	memmove(&prog->op[at + 1], &prog->op[at],
-		(prog->count - at) * sizeof(prog->op[0]));
-	prog->count++;
-	any_op(&prog->op[at], rng, next_kind(rng, before), prog->threads);
+	any_op(&op, rng, next_kind(rng, before), prog->threads);
+	insert_at(prog, at, &op);
 }
 
 static void delete_op(struct prog *prog, uint64_t *rng)
@@ -151,7 +198,7 @@ static void prog_change(struct prog *prog, uint32_t seed)
 	uint32_t n = 1 + rng_below(&rng, 4);
 
 	while (n--) {
-		switch (rng_below(&rng, 10)) {
+		switch (rng_below(&rng, 12)) {
 		case 0:
 			delete_op(prog, &rng);
 			break;
@@ -166,6 +213,9 @@ static void prog_change(struct prog *prog, uint32_t seed)
 			break;
 		case 4 ... 6:
 			change_arg(prog, &rng);
+			break;
+		case 7 ... 8:
+			race(prog, &rng);
 			break;
 		default:
 			insert_op(prog, &rng);

@@ -114,7 +114,10 @@ struct report {
  * @guest:	number of the guest, 0 if there is none
  * @broker:	socket to whoever may talk to the guest, or -1
  * @report:	for the watcher
+ * @threads:	how many there are
  * @racing:	there are several threads
+ * @met:	how often one came to a place where all of them meet
+ * @ended:	how many have nothing more to do
  * @tainted:	an operation may have closed any number
  * @stale:	a number or an address may be that of something else by now
  * @closed:	descriptors that operations closed
@@ -133,7 +136,10 @@ struct state {
 	uint16_t guest;
 	int broker;
 	struct report *report;
+	uint32_t threads;
 	bool racing;
+	_Atomic uint32_t met;
+	_Atomic uint32_t ended;
 	bool tainted;
 	bool stale;
 	uint32_t closed;
