@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "gntdev-test.h"
@@ -137,12 +138,32 @@ static int lowest_fd(void)
 	return fd;
 }
 
-/* A failed operation leaves no descriptor that nobody knows. */
+static bool makes_buffer(const struct op_info *info)
+{
+	return info->run == op_export || info->run == op_import ||
+	       info->run == op_export_handle || info->run == op_import_handle;
+}
+
+/* Exports and imports of the file that an operation uses; 0 if that is none. */
+static uint64_t buffers_of(struct thread *thread, const struct op *op)
+{
+	struct gntdev_query query = { .size = sizeof(query) };
+	struct object file;
+
+	if (thread->state->racing || !makes_buffer(&op_table[op->kind]) ||
+	    !object_pick(thread, OBJECT_FILE, op->arg[0], &file) ||
+	    ioctl(file.fd, IOCTL_GNTDEV_QUERY, &query))
+		return 0;
+	return query.exports + query.imports;
+}
+
+/* A failed operation leaves no descriptor that nobody knows, and no buffer. */
 void op_run(struct thread *thread, const struct op *op)
 {
 	const struct op_info *info = &op_table[op->kind];
 	struct report *report = thread->state->report;
 	bool racing = thread->state->racing;
+	uint64_t buffers = buffers_of(thread, op);
 	int before = racing ? 0 : lowest_fd();
 	int ret = info->run(thread, op->arg);
 
@@ -156,5 +177,8 @@ void op_run(struct thread *thread, const struct op *op)
 			strerrorname_np(-ret));
 	if (!racing && lowest_fd() > before)
 		finding(thread, "%s fails with %s and leaves a descriptor",
+			info->name, strerrorname_np(-ret));
+	if (buffers_of(thread, op) > buffers)
+		finding(thread, "%s fails with %s and leaves a buffer",
 			info->name, strerrorname_np(-ret));
 }
