@@ -2,6 +2,7 @@
 #ifndef _XEN_GRANT_DMA_ALLOC_H
 #define _XEN_GRANT_DMA_ALLOC_H
 
+#include <linux/err.h>
 #include <linux/types.h>
 
 struct device;
@@ -38,10 +39,30 @@ struct gnttab_dma_buffer {
 	struct gnttab_dma_page mem[];
 };
 
+#if IS_ENABLED(CONFIG_XEN_GRANT_DMA_ALLOC)
 struct gnttab_dma_buffer *gnttab_dma_buffer_alloc(struct device *dev,
 						  unsigned int nr_pages,
 						  bool coherent);
 int gnttab_dma_buffer_vacate(struct gnttab_dma_buffer *buf);
 int gnttab_dma_buffer_free(struct gnttab_dma_buffer *buf);
+#else
+/* There is no buffer, so nobody ever calls the others. */
+static inline struct gnttab_dma_buffer *
+gnttab_dma_buffer_alloc(struct device *dev, unsigned int nr_pages,
+			bool coherent)
+{
+	return ERR_PTR(-EOPNOTSUPP);
+}
+
+static inline int gnttab_dma_buffer_vacate(struct gnttab_dma_buffer *buf)
+{
+	return -EOPNOTSUPP;
+}
+
+static inline int gnttab_dma_buffer_free(struct gnttab_dma_buffer *buf)
+{
+	return 0;
+}
+#endif
 
 #endif /* _XEN_GRANT_DMA_ALLOC_H */
