@@ -171,6 +171,26 @@ static_programs()
 	static_silent 'warning:|WARNING:' static_build_programs
 }
 
+# The C code of a document, as one file.
+static_code()
+{
+	awk '/^\.\. code-block:: c$/ { code = 1; next }
+		code && /^[^ ]/ { code = 0 }
+		code { sub(/^   /, ""); print }' "$1"
+}
+
+# What readers copy compiles.
+static_examples()
+{
+	local doc=$RIG_TOP/Documentation/userspace-api/xen/gntdev.rst
+	local code=$RIG_TMP/examples.c
+
+	static_code "$doc" >"$code"
+	grep -q . "$code" &&
+		gcc -std=gnu11 -O2 -Wall -Wextra -Werror -D__user= \
+			-I"$RIG_TOP/include/uapi" -c -o "$code.o" "$code"
+}
+
 static_ktap()
 {
 	"$RIG_DIR/ktap.py" --self-test

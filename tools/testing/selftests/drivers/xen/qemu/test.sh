@@ -76,6 +76,7 @@ static_checks()
 	point "codespell" static_codespell
 	point "shellcheck" static_shellcheck
 	point "build of the programs" static_programs
+	point "examples of the documents" static_examples
 	point "self test of the result counter" static_ktap
 	echo "$((PASSED - p)) $((FAILED - f)) 0 $(($(date +%s) - start))" \
 		>"$LOGS/static.sums"
