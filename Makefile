@@ -29,11 +29,15 @@ KDIR	?= $(RUNNING)
 endif
 KDIR	?= $(shell $(RIG) headers)
 W	?= 1
+# The kernel that "make series" is for; without, the archive's source of 6.12.
+KSRC	?=
+# Where its patches go.
+OUT	?= $(O)/patches
 # How long "make fuzz" makes programs.
 SECONDS	?= 180
 
 .PHONY: all modules selftest-module coverage-module test test-all test-debug \
-	test-long fuzz run docs install clean help FORCE
+	test-long fuzz run docs series install clean help FORCE
 
 all: modules
 
@@ -79,6 +83,9 @@ run:
 docs:
 	@$(SELF)/qemu/docs.sh
 
+series:
+	@$(SELF)/qemu/series.sh "$(abspath $(OUT))" $(if $(KSRC),"$(abspath $(KSRC))")
+
 # What "make" built, for the kernel that it was built for: no rule to build it
 # here, as this runs as root.
 install:
@@ -105,6 +112,8 @@ help:
 	@echo '                tell what of the driver they cover'
 	@echo 'make run        show frames of a guest without a copy, and back'
 	@echo 'make docs       check and build the documentation'
+	@echo 'make series [KSRC=k] [OUT=d]  make patches for a kernel: a git work tree,'
+	@echo '                a folder or a tarball; without, the source of 6.12'
 	@echo 'make install    install the module for the kernel it was built for'
 	@echo 'make clean      remove $(O)'
 	@echo ''

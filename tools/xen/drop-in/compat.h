@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the module needs when it is built outside a kernel tree: the sources are
- * those for the kernel that the patch series is made for, 6.12.
+ * What kernels lack that are not the one that the sources are for, 6.12.
  */
 #ifndef _XEN_GNTDEV_COMPAT_H
 #define _XEN_GNTDEV_COMPAT_H
 
 #include <linux/version.h>
 
-/* A module has no parameters on the kernel's command line. */
 #ifdef MODULE
+/* A module has no parameters on the kernel's command line. */
 #define core_param(...) static_assert(1)
 #endif
 
@@ -69,13 +68,13 @@ static inline int compat_alloc_range(struct maple_tree *mt,
 #define mtree_alloc_range compat_alloc_range
 #endif
 
-/* Namespaces of symbols became strings. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+/* Namespaces of symbols became strings. */
 #define DMA_BUF "DMA_BUF"
 #endif
 
-/* A new name, as it is asked for all pages. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+/* A new name, as it is asked for all pages. */
 #define find_special_page	find_normal_page
 #endif
 
@@ -151,11 +150,11 @@ static inline void compat_set_dma_ops(struct device *dev,
 #define set_dma_ops	compat_set_dma_ops
 #endif
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
 /*
  * One more argument. Without this attribute, the encryption of memory is asked
  * for, which no module can do; frames of other domains have none.
  */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
 #include <linux/dma-direct.h>
 
 #define dma_capable(dev, addr, size, is_ram) \

@@ -274,43 +274,49 @@ fetch_headers()
 	ln -s "usr/src/linux-headers-$abi" "$tree/build"
 }
 
+# The source as the archive has it. Only a patch series needs all of it.
+fetch_tarball()
+{
+	local deb=$RIG_TARBALL.deb
+
+	[ ! -e "$RIG_TARBALL" ] || return 0
+	unpack "${deb##*/}" "linux-source-$RIG_SOURCE_SERIES"
+	mv -- "$deb/usr/src/${RIG_TARBALL##*/}" "$RIG_TARBALL"
+	rm -rf -- "$deb"
+}
+
+# unpack_source TREE [PATH...]: the source, or some of it, without what is
+# replaced.
+unpack_source()
+{
+	local tree=$1 top=linux-source-$RIG_SOURCE_SERIES
+
+	shift
+	[ ! -d "$tree" ] || return 0
+	fetch_tarball
+	rig_say "unpacking $top"
+	rm -rf -- "$tree.new"
+	mkdir -p "$tree.new"
+	tar -xJf "$RIG_TARBALL" -C "$tree.new" --strip-components=1 \
+		--no-same-owner "${REPLACED[@]}" "${@/#/$top/}"
+	mv -- "$tree.new" "$tree"
+}
+
 # checkpatch, kernel-doc with its Sphinx part, and the kselftest headers.
 fetch_source()
 {
-	local tree=$RIG_CACHE/source-$RIG_SOURCE_SERIES top=linux-source-$RIG_SOURCE_SERIES
-
-	[ ! -d "$tree" ] || return 0
-	unpack "source-$RIG_SOURCE_SERIES.deb" "$top"
-	rig_say "unpacking the scripts of $top"
-	rm -rf -- "$tree.new"
-	mkdir -p "$tree.new"
-	tar -xJf "$RIG_CACHE/source-$RIG_SOURCE_SERIES.deb/usr/src/$top.tar.xz" \
-		-C "$tree.new" --strip-components=1 --no-same-owner \
-		"${REPLACED[@]}" \
-		"$top/scripts" "$top/Documentation/sphinx" \
-		"$top/tools/testing/selftests/kselftest" \
-		"$top/tools/testing/selftests/kselftest.h" \
-		"$top/tools/testing/selftests/kselftest_harness.h" \
-		"$top/tools/testing/selftests/lib.mk" \
-		"$top/tools/scripts"
-	mv -- "$tree.new" "$tree"
-	rm -rf -- "$RIG_CACHE/source-$RIG_SOURCE_SERIES.deb"
+	unpack_source "$RIG_CACHE/source-$RIG_SOURCE_SERIES" \
+		scripts Documentation/sphinx \
+		tools/testing/selftests/kselftest \
+		tools/testing/selftests/kselftest.h \
+		tools/testing/selftests/kselftest_harness.h \
+		tools/testing/selftests/lib.mk tools/scripts
 }
 
 # All of the kernel source, for a kernel of our own.
 fetch_tree()
 {
-	local top=linux-source-$RIG_SOURCE_SERIES deb=$RIG_TREE.deb
-
-	[ ! -d "$RIG_TREE" ] || return 0
-	unpack "${deb##*/}" "$top"
-	rig_say "unpacking $top"
-	rm -rf -- "$RIG_TREE.new"
-	mkdir -p "$RIG_TREE.new"
-	tar -xJf "$deb/usr/src/$top.tar.xz" -C "$RIG_TREE.new" \
-		--strip-components=1 --no-same-owner "${REPLACED[@]}"
-	rm -rf -- "$deb"
-	mv -- "$RIG_TREE.new" "$RIG_TREE"
+	unpack_source "$RIG_TREE"
 }
 
 # Two rigs on one machine share the cache.
@@ -344,6 +350,7 @@ for what in "${@:-$PARTS}"; do
 		headers) fetch_headers "$abi" ;;
 		source) fetch_source ;;
 		tree) fetch_tree ;;
+		tarball) fetch_tarball ;;
 		*) rig_die "unknown part '$one'" ;;
 		esac
 	done

@@ -55,6 +55,8 @@ RIG_ABI_FILE=$RIG_CACHE/abi-$RIG_SERIES-$RIG_FLAVOUR
 # A flavour that has a configuration is built from source (kernel.sh).
 RIG_CONFIG=$RIG_DIR/configs/$RIG_FLAVOUR.config
 RIG_TREE=$RIG_CACHE/tree-$RIG_SOURCE_SERIES
+# As the archive has it, with the files that the driver replaces.
+RIG_TARBALL=$RIG_CACHE/linux-source-$RIG_SOURCE_SERIES.tar.xz
 
 rig_elapsed()
 {
