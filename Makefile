@@ -37,7 +37,7 @@ OUT	?= $(O)/patches
 SECONDS	?= 180
 
 .PHONY: all modules selftest-module coverage-module test test-all test-debug \
-	test-long fuzz run docs series install clean help FORCE
+	test-long fuzz run docs series check-series install clean help FORCE
 
 all: modules
 
@@ -86,6 +86,9 @@ docs:
 series:
 	@$(SELF)/qemu/series.sh "$(abspath $(OUT))" $(if $(KSRC),"$(abspath $(KSRC))")
 
+check-series:
+	@$(SELF)/qemu/check-series.sh $(if $(KSRC),"$(abspath $(KSRC))")
+
 # What "make" built, for the kernel that it was built for: no rule to build it
 # here, as this runs as root.
 install:
@@ -114,6 +117,7 @@ help:
 	@echo 'make docs       check and build the documentation'
 	@echo 'make series [KSRC=k] [OUT=d]  make patches for a kernel: a git work tree,'
 	@echo '                a folder or a tarball; without, the source of 6.12'
+	@echo 'make check-series [KSRC=k]  apply, check and build each of them'
 	@echo 'make install    install the module for the kernel it was built for'
 	@echo 'make clean      remove $(O)'
 	@echo ''

@@ -4,7 +4,7 @@
 # All checks and tests, counted. The last line is "N passed, N failed". Without
 # an argument these are the static checks and some cells of the matrix, with
 # "all" all of them, and with "ci" those with a debug kernel and one more that
-# changes each day, if there is time left. "static", "debug", "long" and "cells
+# changes each day, if there is time left; and the patch series. "static", "debug", "long" and "cells
 # [NAME...]" do only that part.
 
 # shellcheck source=rig-lib.sh
@@ -28,6 +28,7 @@ ci_rest()
 {
 	local today
 
+	point "patch series" "$RIG_DIR/check-series.sh" quick
 	point "fuzzer, 3 minutes" "$RIG_DIR/fuzz.sh" 180
 	today=$(other_cells | head -n 1)
 	if [ $(($(date +%s) - RIG_EPOCH)) -gt "$CI_EARLY" ]; then
