@@ -242,8 +242,9 @@ TEST_F(device, that_reaches_too_little_is_refused)
 	TH_LOG("refused below %d limits", refused);
 	events = tracing_text();
 	for (int i = 0; i < refused; i++)
-		events = tracing_find(events, "gntdev_refused: reason=device"
-				      " domid=%u ", self->domid);
+		events = tracing_find(events,
+				      "gntdev_refused: reason=device domid=%u ",
+				      self->domid);
 	EXPECT_NE(NULL, events);
 	EXPECT_EQ(NULL, tracing_find(events, "reason=device"));
 	EXPECT_EQ(0, tracing_end());

@@ -314,9 +314,8 @@ TEST_F(handles_race, import_against_close_of_the_file)
 		ASSERT_GE(prize.fd, 0);
 		race(_metadata, &prize, racers, ARRAY_SIZE_OF(racers));
 		ASSERT_EQ(0, racers[1].ret);
-		if (racers[0].ret) {
-			ASSERT_EQ(-EBADF, racers[0].ret);
-		}
+		ASSERT_TRUE(!racers[0].ret || racers[0].ret == -EBADF)
+			TH_LOG("%d", racers[0].ret);
 	}
 }
 

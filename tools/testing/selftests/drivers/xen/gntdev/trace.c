@@ -65,9 +65,9 @@ TEST_F(trace, life_of_an_export)
 	ASSERT_EQ(0, gntdev_export(self->fd, 0, domid, self->from.refs, PAGES,
 				   &dmabuf, &handle));
 	at = tracing_find(tracing_text(), "gntdev_map: domid=%u grants=%u readonly=0\n",
-		   domid, PAGES);
+			  domid, PAGES);
 	at = tracing_find(at, "gntdev_export: handle=%" PRIu64
-		   " domid=%u grants=%u kind=export\n", handle, domid, PAGES);
+			  " domid=%u grants=%u kind=export\n", handle, domid, PAGES);
 	EXPECT_NE(NULL, at) TH_LOG("%s", tracing_text());
 	EXPECT_EQ(NULL, tracing_find(tracing_text(), "gntdev_release"));
 	EXPECT_EQ(NULL, tracing_find(tracing_text(), "gntdev_unmap"));
@@ -75,7 +75,7 @@ TEST_F(trace, life_of_an_export)
 	EXPECT_TRUE(over(self->fd, handle));
 	at = tracing_find(tracing_text(), "gntdev_release: handle=%" PRIu64 " ", handle);
 	at = tracing_find(at, "gntdev_unmap: domid=%u grants=%u left=0\n", domid,
-		   PAGES);
+			  PAGES);
 	at = tracing_find(at, "gntdev_over: handle=%" PRIu64 " ", handle);
 	EXPECT_NE(NULL, at) TH_LOG("%s", tracing_text());
 	EXPECT_EQ(NULL, tracing_find(tracing_text(), "gntdev_refused"));
@@ -92,7 +92,7 @@ TEST_F(trace, life_of_an_import)
 				   PAGES, self->refs, &handle));
 	EXPECT_EQ(0, gntdev_import_release(self->fd, handle, &left));
 	at = tracing_find(tracing_text(), "gntdev_import: handle=%" PRIu64
-		   " domid=%u grants=%u kind=import\n", handle, domid, PAGES);
+			  " domid=%u grants=%u kind=import\n", handle, domid, PAGES);
 	at = tracing_find(at, "gntdev_release: handle=%" PRIu64 " ", handle);
 	at = tracing_find(at, "gntdev_over: handle=%" PRIu64 " ", handle);
 	EXPECT_NE(NULL, at) TH_LOG("%s", tracing_text());
@@ -106,11 +106,11 @@ TEST_F(trace, life_of_a_range)
 	ASSERT_EQ(0, gntdev_mapping_open(&map, self->fd, self->from.domid,
 					 self->from.refs, PAGES, PROT_READ));
 	at = tracing_find(tracing_text(), "gntdev_map: domid=%u grants=%u readonly=1\n",
-		   self->from.domid, PAGES);
+			  self->from.domid, PAGES);
 	EXPECT_NE(NULL, at) TH_LOG("%s", tracing_text());
 	EXPECT_EQ(0, gntdev_mapping_close(&map));
 	at = tracing_find(tracing_text(), "gntdev_unmap: domid=%u grants=%u left=0\n",
-		   self->from.domid, PAGES);
+			  self->from.domid, PAGES);
 	EXPECT_NE(NULL, at) TH_LOG("%s", tracing_text());
 }
 
@@ -126,8 +126,8 @@ TEST_F(trace, grant_that_the_hypervisor_refuses)
 	EXPECT_EQ(-EINVAL, gntdev_export(self->fd, 0, self->from.domid, bad,
 					 PAGES, &dmabuf, &handle));
 	at = tracing_find(tracing_text(),
-		   "gntdev_refused: reason=grant domid=%u detail=%u error=%d\n",
-		   self->from.domid, REF_BEYOND_TABLE, -EINVAL);
+			  "gntdev_refused: reason=grant domid=%u detail=%u error=%d\n",
+			  self->from.domid, REF_BEYOND_TABLE, -EINVAL);
 	at = tracing_find(at, "gntdev_failed: command=0x20 error=%d\n", -EINVAL);
 	EXPECT_NE(NULL, at) TH_LOG("%s", tracing_text());
 }
@@ -151,10 +151,10 @@ TEST_F(trace, import_that_is_refused)
 					     self->refs, &handle));
 	close(exported);
 	at = tracing_find(tracing_text(), "gntdev_refused: reason=mode domid=%u",
-		   self->from.domid);
+			  self->from.domid);
 	at = tracing_find(at, "gntdev_failed: command=0xb error=%d\n", -EACCES);
 	at = tracing_find(at, "gntdev_refused: reason=foreign domid=%u detail=%u ",
-		   self->from.domid, PAGES);
+			  self->from.domid, PAGES);
 	at = tracing_find(at, "gntdev_failed: command=0x21 error=%d\n", -EOPNOTSUPP);
 	EXPECT_NE(NULL, at) TH_LOG("%s", tracing_text());
 }
@@ -217,9 +217,9 @@ TEST_F(trace, size_that_is_refused)
 	EXPECT_EQ(-EOPNOTSUPP, gntdev_import(self->fd, 0, dmabuf,
 					     self->from.domid, PAGES,
 					     self->refs, &handle));
-	at = tracing_find(tracing_text(), "gntdev_refused: reason=size domid=%u"
-			  " detail=%llu error=%d\n", self->from.domid,
-			  MOCK_HUGE_BYTES, -EOPNOTSUPP);
+	at = tracing_find(tracing_text(),
+			  "gntdev_refused: reason=size domid=%u detail=%llu error=%d\n",
+			  self->from.domid, MOCK_HUGE_BYTES, -EOPNOTSUPP);
 	at = tracing_find(at, "gntdev_failed: command=0x21 error=%d\n",
 			  -EOPNOTSUPP);
 	EXPECT_NE(NULL, at) TH_LOG("%s", tracing_text());
@@ -258,8 +258,9 @@ TEST_F(trace, domain_that_is_refused)
 
 	memcpy(refs, self->from.refs, sizeof(refs));
 	ret = gntdev_map(self->fd, SELF, refs, PAGES, &index);
-	at = tracing_find(tracing_text(), "gntdev_refused: reason=domain"
-			  " domid=%u detail=0 error=%d\n", SELF, -EOPNOTSUPP);
+	at = tracing_find(tracing_text(),
+			  "gntdev_refused: reason=domain domid=%u detail=0 error=%d\n",
+			  SELF, -EOPNOTSUPP);
 	if (loopback_works()) {
 		EXPECT_EQ(0, ret);
 		EXPECT_EQ(NULL, at) TH_LOG("%s", tracing_text());
@@ -280,9 +281,9 @@ TEST_F(trace, part_of_a_page_that_is_refused)
 
 	ret = gntdev_exp_from_refs(self->fd, 0, self->from.domid,
 				   self->from.refs, 1, &dmabuf);
-	at = tracing_find(tracing_text(), "gntdev_refused: reason=part-of-page"
-			  " domid=%u detail=1 error=%d\n", self->from.domid,
-			  -EOPNOTSUPP);
+	at = tracing_find(tracing_text(),
+			  "gntdev_refused: reason=part-of-page domid=%u detail=1 error=%d\n",
+			  self->from.domid, -EOPNOTSUPP);
 	if (grants_per_page() == 1) {
 		EXPECT_EQ(0, ret);
 		EXPECT_EQ(NULL, at) TH_LOG("%s", tracing_text());

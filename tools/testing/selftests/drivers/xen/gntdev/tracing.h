@@ -6,6 +6,8 @@
 #ifndef XEN_GNTDEV_TRACING_H
 #define XEN_GNTDEV_TRACING_H
 
+#include "kselftest.h"
+
 /* Kernels of all cells have tracing. Return: 0 or a negative errno. */
 int tracing_begin(void);
 int tracing_end(void);
@@ -21,7 +23,7 @@ const char *tracing_text(void);
  *
  * Return: the text behind it, or NULL.
  */
-__attribute__((format(printf, 2, 3)))
+__printf(2, 3)
 const char *tracing_find(const char *from, const char *format, ...);
 
 #endif /* XEN_GNTDEV_TRACING_H */

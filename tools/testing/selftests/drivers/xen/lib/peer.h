@@ -148,7 +148,6 @@ int peer_exit(struct peer *peer);
 /* The guest's kernel panics; there is no answer, so none is waited for. */
 int peer_crash(struct peer *peer);
 
-
 /**
  * peer_kill() - have the agent killed (SIGKILL), but not the guest
  * @peer:	a connection, of no more use then

@@ -3,9 +3,9 @@
 #
 # All checks and tests, counted. The last line is "N passed, N failed". Without
 # an argument these are the static checks and some cells of the matrix, with
-# "all" all of them, and with "ci" those with a debug kernel and one more that
-# changes each day, if there is time left; and the patch series. "static", "debug", "long" and "cells
-# [NAME...]" do only that part.
+# "all" all of them, and with "ci" those with a debug kernel, the patch series, and
+# one more that changes each day, if there is time left. "static", "debug", "long"
+# and "cells [NAME...]" do only that part.
 
 # shellcheck source=rig-lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/rig-lib.sh"

@@ -45,7 +45,7 @@ enum mock_kind {
 };
 
 /* More than a buffer may have that is imported. */
-#define MOCK_HUGE_BYTES	(1ull << 33)
+#define MOCK_HUGE_BYTES	(8ull << 30)
 
 /**
  * struct mock_create - make a buffer; the command returns its descriptor
