@@ -423,6 +423,7 @@ static bool guest_maps_no_more(void *arg)
 	if (id < 0)
 		return true;
 	peer_release(peer, id);
+	leave_grants_alone();
 	return false;
 }
 

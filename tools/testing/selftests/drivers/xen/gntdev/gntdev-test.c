@@ -242,6 +242,13 @@ bool wait_until(bool (*condition)(void *arg), void *arg, unsigned int ms)
 	return true;
 }
 
+void leave_grants_alone(void)
+{
+	const struct timespec pause = { .tv_sec = 1, .tv_nsec = 500000000 };
+
+	nanosleep(&pause, NULL);
+}
+
 int heap_alloc(uint32_t pages, int open_flags)
 {
 	struct dma_heap_allocation_data alloc = {

@@ -123,6 +123,11 @@ bool balloon_is_sane(void);
  * Return: whether the condition came true.
  */
 bool wait_until(bool (*condition)(void *arg), void *arg, unsigned int ms);
+/*
+ * Who looks by mapping at whether grants have ended keeps them from it. Their
+ * owner tries again each second, so this is how far apart the looks have to be.
+ */
+void leave_grants_alone(void);
 
 /* A clock that nobody sets. */
 uint64_t now_ms(void);

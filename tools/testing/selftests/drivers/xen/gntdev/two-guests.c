@@ -203,6 +203,7 @@ static bool user_maps_no_more(void *arg)
 	if (used < 0)
 		return true;
 	peer_release(self->user, used);
+	leave_grants_alone();
 	return false;
 }
 
