@@ -20,15 +20,19 @@
 #define AGENT_MS 30000
 /* An agent that takes longer to answer is taken for dead. */
 #define ANSWER_MS 2000
-#define REFS_FILE "/sys/module/xen_gntdev/refcnt"
 
-FIXTURE(agent_death) {
+/* The program in the guest, and what of it there is here. */
+struct agent {
 	uint16_t guest;
 	struct peer *peer;
+	unsigned long users;
+};
+
+FIXTURE(agent_death) {
+	struct agent agent;
 	uint32_t refs[PAGES];
 	/* What the agent calls them. */
 	int id;
-	unsigned long users;
 	/* Of the variant. */
 	int (*grant)(struct peer *peer, uint32_t *refs);
 	bool revocable;
@@ -60,44 +64,47 @@ FIXTURE_VARIANT_ADD(agent_death, import) {
 	.grant = by_import,
 };
 
-FIXTURE_SETUP(agent_death)
+static void agent_begin(struct __test_metadata *_metadata, struct agent *agent)
 {
 	const char *guest = getenv("DOMU");
 
-	self->guest = 0;
-	self->grant = variant->grant;
-	self->revocable = variant->revocable;
+	agent->guest = 0;
 	if (!guest || !*guest)
 		SKIP(return, "no guest (DOMU is not set)");
-	ASSERT_EQ(0, read_number(REFS_FILE, &self->users));
-	self->guest = (uint16_t)atoi(guest);
+	ASSERT_EQ(0, module_users(&agent->users));
+	agent->guest = (uint16_t)atoi(guest);
 	ASSERT_EQ(0, stopwatch_start());
 }
 
-static bool users_are_as_before(void *arg)
-{
-	unsigned long now;
-
-	return !read_number(REFS_FILE, &now) && now == *(unsigned long *)arg;
-}
-
 /* Whatever is mapped, imported or pending holds the module. */
-FIXTURE_TEARDOWN(agent_death)
+static void agent_end(struct __test_metadata *_metadata, struct agent *agent)
 {
-	if (!self->guest)
+	if (!agent->guest)
 		return;
-	EXPECT_TRUE(wait_until(users_are_as_before, &self->users, DEADLINE_MS));
+	EXPECT_TRUE(wait_until(module_has_users, &agent->users, DEADLINE_MS));
 	stopwatch_stop();
 	EXPECT_EQ(0, stopwatch.over);
 	TH_LOG("slowest call: %s, %u ms (the machine was late by %u ms)",
 	       stopwatch.what, stopwatch.ms, stopwatch.late_ms);
 }
 
+FIXTURE_SETUP(agent_death)
+{
+	self->grant = variant->grant;
+	self->revocable = variant->revocable;
+	agent_begin(_metadata, &self->agent);
+}
+
+FIXTURE_TEARDOWN(agent_death)
+{
+	agent_end(_metadata, &self->agent);
+}
+
 static int have_it_map(struct other *other, const uint32_t *refs,
 		       uint32_t count)
 {
 	FIXTURE_DATA(agent_death) *self = other->data;
-	int id = peer_map(self->peer, SELF, 0, refs, count);
+	int id = peer_map(self->agent.peer, SELF, 0, refs, count);
 
 	return id < 0 ? id : 0;
 }
@@ -108,23 +115,22 @@ static int have_it_revoke(struct other *other)
 
 	if (!self->revocable)
 		return 0;
-	return peer_revoke(self->peer, self->id);
+	return peer_revoke(self->agent.peer, self->id);
 }
 
-static void lose_agent(struct __test_metadata *_metadata,
-		       FIXTURE_DATA(agent_death) *self)
+static void lose_agent(struct __test_metadata *_metadata, struct agent *agent)
 {
-	ASSERT_EQ(0, peer_await_successor(self->peer, AGENT_MS));
-	peer_close(self->peer);
-	self->peer = NULL;
+	ASSERT_EQ(0, peer_await_successor(agent->peer, AGENT_MS));
+	peer_close(agent->peer);
+	agent->peer = NULL;
 }
 
 /* Numbers of grants that have ended may be those of the connection by now. */
 static bool all_are_dead(FIXTURE_DATA(agent_death) *self)
 {
 	for (uint32_t i = 0; i < PAGES; i++)
-		if (!peer_uses(self->peer, self->refs[i]) &&
-		    live_grants(self->guest, &self->refs[i], 1))
+		if (!peer_uses(self->agent.peer, self->refs[i]) &&
+		    live_grants(self->agent.guest, &self->refs[i], 1))
 			return false;
 	return true;
 }
@@ -137,25 +143,25 @@ static bool grants_have_ended(void *arg)
 {
 	FIXTURE_DATA(agent_death) *self = arg;
 	uint32_t ref;
-	int id = peer_grant(self->peer, SELF, 0, 1, &ref, 1);
+	int id = peer_grant(self->agent.peer, SELF, 0, 1, &ref, 1);
 
-	return id > 0 && !peer_release(self->peer, id) && all_are_dead(self);
+	return id > 0 && !peer_release(self->agent.peer, id) && all_are_dead(self);
 }
 
 static void check_successor(struct __test_metadata *_metadata,
 			    FIXTURE_DATA(agent_death) *self)
 {
-	ASSERT_EQ(0, peer_open(&self->peer, self->guest, AGENT_MS));
+	ASSERT_EQ(0, peer_open(&self->agent.peer, self->agent.guest, AGENT_MS));
 	EXPECT_TRUE(wait_until(grants_have_ended, self, DEADLINE_MS));
-	peer_close(self->peer);
-	self->peer = NULL;
+	peer_close(self->agent.peer);
+	self->agent.peer = NULL;
 }
 
 static void die_in_state(struct __test_metadata *_metadata,
 			 FIXTURE_DATA(agent_death) *self, unsigned int number)
 {
 	struct other other = {
-		.domid = self->guest,
+		.domid = self->agent.guest,
 		.refs = self->refs,
 		.map = have_it_map,
 		.revoke = have_it_revoke,
@@ -163,18 +169,18 @@ static void die_in_state(struct __test_metadata *_metadata,
 	};
 	struct state s;
 
-	ASSERT_EQ(0, peer_open(&self->peer, self->guest, AGENT_MS));
-	self->id = self->grant(self->peer, self->refs);
+	ASSERT_EQ(0, peer_open(&self->agent.peer, self->agent.guest, AGENT_MS));
+	self->id = self->grant(self->agent.peer, self->refs);
 	ASSERT_LT(0, self->id);
 	state_begin(&s, &other);
 	EXPECT_TRUE(state_enter(&s, number));
-	EXPECT_EQ(0, peer_kill(self->peer, 0));
-	lose_agent(_metadata, self);
+	EXPECT_EQ(0, peer_kill(self->agent.peer, 0));
+	lose_agent(_metadata, &self->agent);
 	EXPECT_TRUE(state_is_whole(&s));
 	state_leave(&s);
 	EXPECT_EQ(0, s.error);
 	check_successor(_metadata, self);
-	EXPECT_TRUE(wait_until(users_are_as_before, &self->users, DEADLINE_MS));
+	EXPECT_TRUE(wait_until(module_has_users, &self->agent.users, DEADLINE_MS));
 }
 
 TEST_F_TIMEOUT(agent_death, in_every_state, SECONDS)
@@ -197,24 +203,39 @@ static bool death_explains(const struct flow *flow)
 	return flow->error == -ETIMEDOUT;
 }
 
+FIXTURE(agent_death_in_flow) {
+	struct agent agent;
+};
+
+FIXTURE_SETUP(agent_death_in_flow)
+{
+	agent_begin(_metadata, &self->agent);
+}
+
+FIXTURE_TEARDOWN(agent_death_in_flow)
+{
+	agent_end(_metadata, &self->agent);
+}
+
 /* The kill comes at any time of a frame; each time later by some of them. */
-TEST_F_TIMEOUT(agent_death, while_frames_flow, SECONDS)
+TEST_F_TIMEOUT(agent_death_in_flow, at_any_time, SECONDS)
 {
 	static const uint32_t delays_ms[] = { 1, 20, 50, 110, 230, 470 };
+	struct agent *agent = &self->agent;
 	unsigned int frames = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE_OF(delays_ms); i++) {
 		struct flow flow = { .peer = NULL };
 
-		ASSERT_EQ(0, peer_open(&self->peer, self->guest, AGENT_MS));
-		EXPECT_EQ(0, peer_kill(self->peer, delays_ms[i]));
-		peer_set_timeout(self->peer, ANSWER_MS);
-		flow.peer = self->peer;
+		ASSERT_EQ(0, peer_open(&agent->peer, agent->guest, AGENT_MS));
+		EXPECT_EQ(0, peer_kill(agent->peer, delays_ms[i]));
+		peer_set_timeout(agent->peer, ANSWER_MS);
+		flow.peer = agent->peer;
 		flow_run(&flow);
 		EXPECT_TRUE(death_explains(&flow))
 			TH_LOG("%s: %d", flow.what, flow.error);
 		frames += flow.frames;
-		lose_agent(_metadata, self);
+		lose_agent(_metadata, agent);
 	}
 	TH_LOG("%u frames went each way", frames);
 }

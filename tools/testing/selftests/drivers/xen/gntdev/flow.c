@@ -4,6 +4,7 @@
 
 #include "flow.h"
 #include "gntdev-test.h"
+#include "stopwatch.h"
 
 #define PAGES 64u
 
@@ -24,12 +25,12 @@ static void frame_from_guest(struct flow *flow, int fd, const uint32_t *refs,
 
 	if (failed(flow, "fill", peer_fill(flow->peer, id, seed, 0, 0)) ||
 	    failed(flow, "export",
-		   gntdev_exp_from_refs(fd, 0, peer_domid(flow->peer), refs,
-					PAGES, &dmabuf)))
+		   TIMED(gntdev_exp_from_refs(fd, 0, peer_domid(flow->peer),
+					      refs, PAGES, &dmabuf))))
 		return;
-	failed(flow, "content", check_dmabuf(dmabuf, PAGES, seed));
-	close(dmabuf);
-	failed(flow, "release", !released(fd, dmabuf));
+	failed(flow, "content", TIMED(check_dmabuf(dmabuf, PAGES, seed)));
+	TIMED(close(dmabuf));
+	failed(flow, "release", !TIMED(released(fd, dmabuf)));
 }
 
 static void guest_looks_at(struct flow *flow, const uint32_t *refs,
@@ -52,12 +53,12 @@ static void frame_for_guest(struct flow *flow, int fd, uint64_t seed)
 		return;
 	if (!failed(flow, "draw", fill_dmabuf(memory, PAGES, seed)) &&
 	    !failed(flow, "import",
-		    gntdev_imp_to_refs(fd, memory, peer_domid(flow->peer),
-				       PAGES, refs))) {
+		    TIMED(gntdev_imp_to_refs(fd, memory, peer_domid(flow->peer),
+					     PAGES, refs)))) {
 		guest_looks_at(flow, refs, seed);
-		failed(flow, "end", gntdev_imp_release(fd, memory));
+		failed(flow, "end", TIMED(gntdev_imp_release(fd, memory)));
 	}
-	close(memory);
+	TIMED(close(memory));
 }
 
 void *flow_run(void *arg)
@@ -76,6 +77,6 @@ void *flow_run(void *arg)
 	}
 	if (!flow->what)
 		failed(flow, "revoke", peer_release(flow->peer, id));
-	close(fd);
+	TIMED(close(fd));
 	return NULL;
 }

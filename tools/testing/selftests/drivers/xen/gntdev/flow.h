@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Frames that go both ways between this domain and a guest, one after the other.
+ * Calls of this domain are measured (stopwatch.h).
  */
 #ifndef XEN_GNTDEV_FLOW_H
 #define XEN_GNTDEV_FLOW_H

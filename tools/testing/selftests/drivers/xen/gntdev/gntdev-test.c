@@ -242,6 +242,18 @@ bool wait_until(bool (*condition)(void *arg), void *arg, unsigned int ms)
 	return true;
 }
 
+int module_users(unsigned long *users)
+{
+	return read_number("/sys/module/xen_gntdev/refcnt", users);
+}
+
+bool module_has_users(void *users)
+{
+	unsigned long now;
+
+	return !module_users(&now) && now == *(unsigned long *)users;
+}
+
 void leave_grants_alone(void)
 {
 	const struct timespec pause = { .tv_sec = 1, .tv_nsec = 500000000 };

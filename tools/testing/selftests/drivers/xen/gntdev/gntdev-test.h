@@ -123,11 +123,18 @@ bool balloon_is_sane(void);
  * Return: whether the condition came true.
  */
 bool wait_until(bool (*condition)(void *arg), void *arg, unsigned int ms);
+
 /*
  * Who looks by mapping at whether grants have ended keeps them from it. Their
  * owner tries again each second, so this is how far apart the looks have to be.
  */
 void leave_grants_alone(void);
+
+/* How many users the module has: open files, mappings, exports and imports. */
+int module_users(unsigned long *users);
+
+/* For wait_until(): whether it has as many as at @users. */
+bool module_has_users(void *users);
 
 /* A clock that nobody sets. */
 uint64_t now_ms(void);

@@ -19,7 +19,6 @@
 
 #define PAGES cut(4)
 #define DEADLINE_NS (DEADLINE_MS * 1000000ull)
-#define REFS_FILE "/sys/module/xen_gntdev/refcnt"
 #define ROUNDS 200
 /* An emulated machine starts some twenty programs in a second. */
 #define EXECS 20
@@ -59,7 +58,7 @@ FIXTURE_SETUP(handles_race)
 	int ret;
 
 	self->fd = -1;
-	ASSERT_EQ(0, read_number(REFS_FILE, &self->users));
+	ASSERT_EQ(0, module_users(&self->users));
 	ret = both_ways_open(&self->from, &self->buffer, &self->fd, PAGES);
 	if (ret == -ENODEV)
 		SKIP(return, NO_GRANTER);
@@ -75,13 +74,6 @@ static bool nothing_is_pending(void *fd)
 	       !query.imports && !query.pending_grants && !query.ranges;
 }
 
-static bool users_are_as_before(void *arg)
-{
-	unsigned long now;
-
-	return !read_number(REFS_FILE, &now) && now == *(unsigned long *)arg;
-}
-
 FIXTURE_TEARDOWN(handles_race)
 {
 	if (self->fd < 0)
@@ -89,7 +81,7 @@ FIXTURE_TEARDOWN(handles_race)
 	EXPECT_TRUE(wait_until(nothing_is_pending, &self->fd, DEADLINE_MS));
 	EXPECT_EQ(self->fds, count_open_fds());
 	EXPECT_EQ(0, both_ways_close(&self->from, &self->buffer, self->fd));
-	EXPECT_TRUE(wait_until(users_are_as_before, &self->users, DEADLINE_MS));
+	EXPECT_TRUE(wait_until(module_has_users, &self->users, DEADLINE_MS));
 }
 
 static struct prize prize_of(FIXTURE_DATA(handles_race) *self)
@@ -359,6 +351,20 @@ static int count_inherited(void)
 	return count;
 }
 
+/* While one of them exports and imports, the other one does something else. */
+static void share_during(struct __test_metadata *_metadata,
+			 FIXTURE_DATA(handles_race) *self,
+			 int (*run)(struct prize *prize))
+{
+	struct racer racers[] = { { .run = export_and_import_all_the_time },
+				  { .run = run } };
+	struct prize prize = prize_of(self);
+
+	race(_metadata, &prize, racers, ARRAY_SIZE_OF(racers));
+	EXPECT_EQ(0, racers[0].ret);
+	EXPECT_EQ(0, racers[1].ret);
+}
+
 static int run_programs(struct prize *p)
 {
 	int ret = 0;
@@ -371,13 +377,7 @@ static int run_programs(struct prize *p)
 
 TEST_F(handles_race, all_against_exec)
 {
-	struct racer racers[] = { { .run = export_and_import_all_the_time },
-				  { .run = run_programs } };
-	struct prize prize = prize_of(self);
-
-	race(_metadata, &prize, racers, ARRAY_SIZE_OF(racers));
-	EXPECT_EQ(0, racers[0].ret);
-	EXPECT_EQ(0, racers[1].ret);
+	share_during(_metadata, self, run_programs);
 }
 
 static int run_children(struct prize *p)
@@ -398,13 +398,7 @@ static int run_children(struct prize *p)
 
 TEST_F(handles_race, all_against_fork)
 {
-	struct racer racers[] = { { .run = export_and_import_all_the_time },
-				  { .run = run_children } };
-	struct prize prize = prize_of(self);
-
-	race(_metadata, &prize, racers, ARRAY_SIZE_OF(racers));
-	EXPECT_EQ(0, racers[0].ret);
-	EXPECT_EQ(0, racers[1].ret);
+	share_during(_metadata, self, run_children);
 }
 
 static int export_with_eventfd(struct prize *p)

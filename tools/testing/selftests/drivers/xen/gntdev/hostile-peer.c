@@ -27,7 +27,6 @@
 #define SECONDS 3000
 #define ROUNDS 4
 #define DOMID_NOBODY 0x7fefu
-#define REFS_FILE "/sys/module/xen_gntdev/refcnt"
 
 FIXTURE(hostile_peer) {
 	int fd;
@@ -49,19 +48,12 @@ FIXTURE_SETUP(hostile_peer)
 		SKIP(return, "no guest (DOMU is not set)");
 	if (!victims_are_possible())
 		SKIP(return, "no hostile guest for this machine");
-	ASSERT_EQ(0, read_number(REFS_FILE, &self->users));
+	ASSERT_EQ(0, module_users(&self->users));
 	for (uint32_t i = 0; i < PAGES; i++)
 		self->refs[i] = HOSTILE_FIRST + i;
 	self->fd = gntdev_open();
 	ASSERT_GE(self->fd, 0);
 	ASSERT_EQ(0, stopwatch_start());
-}
-
-static bool users_are_as_before(void *arg)
-{
-	unsigned long now;
-
-	return !read_number(REFS_FILE, &now) && now == *(unsigned long *)arg;
 }
 
 /* Whatever is pending holds the module. */
@@ -71,7 +63,7 @@ FIXTURE_TEARDOWN(hostile_peer)
 		return;
 	close(self->fd);
 	EXPECT_TRUE(wait_until(no_domain_is_left, NULL, DEADLINE_MS));
-	EXPECT_TRUE(wait_until(users_are_as_before, &self->users, DEADLINE_MS));
+	EXPECT_TRUE(wait_until(module_has_users, &self->users, DEADLINE_MS));
 	stopwatch_stop();
 	EXPECT_EQ(0, stopwatch.over);
 	TH_LOG("slowest call: %s, %u ms (the machine was late by %u ms)",
@@ -311,17 +303,17 @@ TEST_F_TIMEOUT(hostile_peer, import_that_is_never_unmapped, SECONDS)
 	new_victim(_metadata, self);
 	other = other_of(self);
 	state_begin(&s, &other);
-	ASSERT_EQ(0, read_number(REFS_FILE, &users));
+	ASSERT_EQ(0, module_users(&users));
 	ASSERT_TRUE(state_release_while_mapped(&s));
 	EXPECT_EQ(-ENOENT, gntdev_imp_release(s.fd, s.memory));
 	TIMED(close(s.fd));
 	/* The file has gone, the attachment has not. */
-	EXPECT_EQ(0, read_number(REFS_FILE, &now));
+	EXPECT_EQ(0, module_users(&now));
 	EXPECT_EQ(users, now);
 	/* The page belongs to the buffer still, and so to the guest. */
 	EXPECT_EQ(0, victim_unmap(&self->victim));
 	users--;
-	EXPECT_TRUE(wait_until(users_are_as_before, &users, DEADLINE_MS));
+	EXPECT_TRUE(wait_until(module_has_users, &users, DEADLINE_MS));
 	TIMED(close(s.memory));
 	end_victim(_metadata, self);
 }

@@ -17,8 +17,9 @@ struct stopwatch stopwatch;
 
 static pthread_t sleeper;
 static atomic_bool stop;
-/* When the sleeper slept last, and how late it has been in sum before. */
+/* For what follows, and for what is in the header. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* When the sleeper slept last, and how late it has been in sum before. */
 static uint64_t asleep_ms;
 static uint64_t late_ms;
 
@@ -79,11 +80,8 @@ uint64_t stopwatch_begin(void)
 	return now_ms();
 }
 
-void stopwatch_end(const char *what, uint64_t begin)
+static void note(const char *what, unsigned int ms, unsigned int late)
 {
-	unsigned int ms = (unsigned int)(now_ms() - begin);
-	unsigned int late = (unsigned int)(all_late_ms() - late_at_begin);
-
 	if (ms > STOPWATCH_LIMIT_MS + late) {
 		printf("# %s took %u ms (the machine was late by %u ms)\n",
 		       what, ms, late);
@@ -95,4 +93,14 @@ void stopwatch_end(const char *what, uint64_t begin)
 	stopwatch.what = what;
 	stopwatch.ms = ms;
 	stopwatch.late_ms = late;
+}
+
+void stopwatch_end(const char *what, uint64_t begin)
+{
+	unsigned int ms = (unsigned int)(now_ms() - begin);
+	unsigned int late = (unsigned int)(all_late_ms() - late_at_begin);
+
+	pthread_mutex_lock(&lock);
+	note(what, ms, late);
+	pthread_mutex_unlock(&lock);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How long calls take, on machines that stand still now and then: a second
- * thread that only sleeps tells by how much it woke too late meanwhile. Calls
- * are measured in one thread; no lock of the driver delays the other one.
+ * How long calls take, on machines that stand still now and then: a thread that
+ * only sleeps tells by how much it woke too late meanwhile. No lock of the driver
+ * delays it. Calls of any thread can be measured.
  */
 #ifndef XEN_GNTDEV_STOPWATCH_H
 #define XEN_GNTDEV_STOPWATCH_H
