@@ -11,6 +11,8 @@
 
 # shellcheck source=rig-lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/rig-lib.sh"
+# shellcheck source=points.sh
+. "$RIG_DIR/points.sh"
 
 WORK=$RIG_O/series
 PATCHES=$WORK/patches
@@ -18,8 +20,6 @@ LOGS=$WORK/log
 TREE=$WORK/tree
 SELF=drivers/xen/gntdev
 ARCHES=(x86_64 arm64)
-PASSED=0
-FAILED=0
 COMPLETE=0
 QUICK=0
 
@@ -27,22 +27,6 @@ QUICK=0
 TRACKED=(Makefile MAINTAINERS LICENSES drivers/xen include/xen include/uapi/xen
 	include/trace kernel/dma Documentation tools/testing/selftests/Makefile
 	tools/testing/selftests/drivers)
-
-# point NAME COMMAND...: a counted check; its output is shown when it fails.
-point()
-{
-	local name=$1 log=$LOGS/${1//[^a-zA-Z0-9]/-}.log
-
-	shift
-	if ("$@") >"$log" 2>&1; then
-		PASSED=$((PASSED + 1))
-		rig_say "ok $name"
-	else
-		FAILED=$((FAILED + 1))
-		rig_say "not ok $name (log: $log)"
-		tail -n 30 -- "$log" >&2
-	fi
-}
 
 in_tree()
 {
@@ -512,6 +496,7 @@ selftests()
 print_sums()
 {
 	[ "$COMPLETE" -eq 1 ] || FAILED=$((FAILED + 1))
+	point_notes
 	echo "$PASSED passed, $FAILED failed"
 }
 

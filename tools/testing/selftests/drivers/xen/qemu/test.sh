@@ -11,12 +11,13 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/rig-lib.sh"
 # shellcheck source=suite.sh
 . "$RIG_DIR/suite.sh"
+# shellcheck source=points.sh
+. "$RIG_DIR/points.sh"
 # shellcheck source=static.sh
 . "$RIG_DIR/static.sh"
 
 LOGS=$RIG_O/test
 COMPLETE=0
-FAILED_POINTS=()
 BUILD_PID=
 QUICK_CELLS=(pv-6.12 pvh-6.12 arm64-6.12)
 DEBUG_CELLS=(pv-debug arm64-kasan)
@@ -38,29 +39,6 @@ ci_rest()
 	rig_say "the cell of today: $today"
 	cells "$today"
 	CELLS+=("$today")
-}
-
-point_log()
-{
-	echo "$LOGS/${1//[^a-zA-Z0-9]/-}.log"
-}
-
-# point NAME COMMAND...: a counted check; its output is shown when it fails.
-point()
-{
-	local name=$1 log
-
-	log=$(point_log "$1")
-	shift
-	if ("$@") >"$log" 2>&1; then
-		PASSED=$((PASSED + 1))
-		rig_say "ok $name"
-	else
-		FAILED=$((FAILED + 1))
-		rig_say "not ok $name (log: $log)"
-		tail -n 30 -- "$log" >&2
-		FAILED_POINTS+=("$name")
-	fi
 }
 
 static_checks()
@@ -174,7 +152,7 @@ table_row()
 
 table()
 {
-	local cell name total
+	local cell total
 
 	printf '\n%-20s %7s %7s %7s %7s\n' cell passed failed skipped time
 	[ ! -e "$LOGS/static.sums" ] ||
@@ -183,18 +161,9 @@ table()
 		table_row "$cell" "$RIG_O/cells/$cell.sums"
 		cell_notes "$RIG_O/cells/$cell.results"
 	done
-	for name in ${FAILED_POINTS[@]+"${FAILED_POINTS[@]}"}; do
-		point_notes "$name"
-	done
+	point_notes
 	total=$(rig_elapsed)
 	printf "%-20s %31s\n" "all, with building" "${total#0}"
-}
-
-# What a failed check said last: in a long log, few lines but these are seen.
-point_notes()
-{
-	echo "failed: $1"
-	tail -n 25 -- "$(point_log "$1")" | sed 's/^/    /'
 }
 
 # What a cell failed, why it skipped what it skipped, what took long.
