@@ -3,10 +3,11 @@
  * DMA-able buffers to map grants on.
  *
  * Memory comes from the DMA API, so that it has the cache attributes and the
- * addresses a device wants. Its frames are given back to the hypervisor, and
- * the holes they leave take grants. It is allocated page by page: once grants
- * are mapped, the machine frames are scattered anyway, and the DMA API takes
- * nothing back whose frames were consecutive and are no more.
+ * addresses a device wants, or in a PV domain, where that is no different, from
+ * the page allocator. Its frames are given back to the hypervisor, and the holes
+ * they leave take grants. It is allocated page by page: once grants are mapped,
+ * the machine frames are scattered anyway, and the DMA API takes nothing back
+ * whose frames were consecutive and are no more.
  */
 
 #include <linux/dma-mapping.h>
@@ -84,7 +85,8 @@ static void free_memory(struct gnttab_dma_buffer *buf)
  * May sleep. The pages are ordinary memory until gnttab_dma_buffer_vacate().
  *
  * Return: the buffer, to be given back with gnttab_dma_buffer_free(), or
- * ERR_PTR(-ENOMEM).
+ * ERR_PTR(-ENOMEM). Kernels without CONFIG_XEN_GRANT_DMA_ALLOC have a function
+ * in its place that gives ERR_PTR(-EOPNOTSUPP).
  */
 struct gnttab_dma_buffer *gnttab_dma_buffer_alloc(struct device *dev,
 						  unsigned int nr_pages,
