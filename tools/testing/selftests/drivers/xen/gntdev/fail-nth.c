@@ -621,6 +621,36 @@ TEST_F_TIMEOUT(fail_nth, import_release, SECONDS)
 	EXPECT_TRUE(sweep(&self->env, variant->source, OP_RELEASE));
 }
 
+TEST_F_TIMEOUT(fail_nth, export_by_handle, SECONDS)
+{
+	EXPECT_TRUE(sweep(&self->env, variant->source, OP_HANDLE_EXPORT));
+}
+
+TEST_F_TIMEOUT(fail_nth, export_wc_by_handle, SECONDS)
+{
+	EXPECT_TRUE(sweep(&self->env, variant->source, OP_HANDLE_EXPORT_WC));
+}
+
+TEST_F_TIMEOUT(fail_nth, import_by_handle, SECONDS)
+{
+	EXPECT_TRUE(sweep(&self->env, variant->source, OP_HANDLE_IMPORT));
+}
+
+TEST_F_TIMEOUT(fail_nth, release_by_handle, SECONDS)
+{
+	EXPECT_TRUE(sweep(&self->env, variant->source, OP_HANDLE_RELEASE));
+}
+
+TEST_F_TIMEOUT(fail_nth, wait_by_handle, SECONDS)
+{
+	EXPECT_TRUE(sweep(&self->env, variant->source, OP_HANDLE_WAIT));
+}
+
+TEST_F_TIMEOUT(fail_nth, query, SECONDS)
+{
+	EXPECT_TRUE(sweep(&self->env, variant->source, OP_QUERY));
+}
+
 TEST_F_TIMEOUT(fail_nth, mmap, SECONDS)
 {
 	EXPECT_TRUE(sweep(&self->env, variant->source, OP_MMAP));

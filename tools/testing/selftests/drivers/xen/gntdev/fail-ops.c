@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/uio.h>
@@ -347,6 +348,97 @@ static void release(struct fail_context *c)
 	gntdev_imp_release(c->fd, c->buffer.dmabuf);
 }
 
+static int begin_handle(struct fail_context *c)
+{
+	c->eventfd = eventfd(0, EFD_CLOEXEC);
+	return c->eventfd < 0 ? -errno : 0;
+}
+
+static void end_handle(struct fail_context *c)
+{
+	close(c->eventfd);
+}
+
+static int begin_handle_import(struct fail_context *c)
+{
+	int ret = begin_import(c);
+
+	return ret ? ret : begin_handle(c);
+}
+
+static void end_handle_import(struct fail_context *c)
+{
+	end_handle(c);
+	end_import(c);
+}
+
+static int run_handle_export(struct fail_context *c, const struct fail_op *op)
+{
+	struct gntdev_dmabuf_export export = {
+		.size = sizeof(export),
+		.flags = op->flags | GNTDEV_DMABUF_EVENTFD,
+		.refs = (uintptr_t)c->from.refs,
+		.count = c->count,
+		.domid = c->from.domid,
+		.length = bytes_of(c->count),
+		.eventfd = c->eventfd,
+	};
+
+	if (ioctl(c->fd, IOCTL_GNTDEV_DMABUF_EXPORT, &export))
+		return -errno;
+	c->dmabuf = export.fd;
+	c->handle = export.handle;
+	return 0;
+}
+
+static int run_handle_import(struct fail_context *c, const struct fail_op *op)
+{
+	struct gntdev_dmabuf_import import = {
+		.size = sizeof(import),
+		.flags = GNTDEV_DMABUF_EVENTFD,
+		.fd = c->buffer.dmabuf,
+		.domid = SELF,
+		.length = bytes_of(c->count),
+		.refs = (uintptr_t)c->refs,
+		.capacity = c->count,
+		.eventfd = c->eventfd,
+	};
+
+	if (ioctl(c->fd, IOCTL_GNTDEV_DMABUF_IMPORT, &import))
+		return -errno;
+	c->handle = import.handle;
+	return 0;
+}
+
+static int run_handle_release(struct fail_context *c, const struct fail_op *op)
+{
+	uint32_t left;
+
+	return gntdev_import_release(c->fd, c->handle, &left);
+}
+
+static void release_handle(struct fail_context *c)
+{
+	uint32_t left;
+
+	gntdev_import_release(c->fd, c->handle, &left);
+}
+
+static int run_handle_wait(struct fail_context *c, const struct fail_op *op)
+{
+	uint32_t left;
+	int ret = gntdev_wait(c->fd, c->handle, 1, &left);
+
+	return ret == -ETIMEDOUT ? 0 : ret;
+}
+
+static int run_query(struct fail_context *c, const struct fail_op *op)
+{
+	struct gntdev_query query;
+
+	return gntdev_query(c->fd, c->handle, &query);
+}
+
 /* A file that ends a range and an import, and leaves an export. */
 static int fill_file(struct fail_context *c, const struct fail_op *op)
 {
@@ -382,6 +474,10 @@ static int run_close(struct fail_context *c, const struct fail_op *op)
 #define EXPORT(what, dma_flags)						\
 	{ .name = what, .flags = dma_flags, .counts = COUNTS(BATCH),	\
 	  .run = run_export, .undo = close_export }
+#define HANDLE_EXPORT(what, dma_flags)					\
+	{ .name = what, .flags = dma_flags, .counts = COUNTS(BATCH),	\
+	  .begin = begin_handle, .end = end_handle,			\
+	  .run = run_handle_export, .undo = close_export }
 #define CLOSE_EXPORT(what, dma_flags, batch)				\
 	{ .name = what, .flags = dma_flags, .counts = COUNTS(batch),	\
 	  .setup = run_export, .run = run_close_export }
@@ -458,6 +554,28 @@ const struct fail_op fail_ops[OP_COUNT] = {
 		.name = "IMP_RELEASE", .counts = COUNTS(BATCH),
 		.begin = begin_import, .end = end_import, .setup = run_import,
 		.run = run_release,
+	},
+	[OP_HANDLE_EXPORT] = HANDLE_EXPORT("EXPORT", 0),
+	[OP_HANDLE_EXPORT_WC] = HANDLE_EXPORT("EXPORT WC", GNTDEV_DMA_FLAG_WC),
+	[OP_HANDLE_IMPORT] = {
+		.name = "IMPORT", .counts = COUNTS(BATCH),
+		.begin = begin_handle_import, .end = end_handle_import,
+		.run = run_handle_import, .undo = release_handle,
+	},
+	[OP_HANDLE_RELEASE] = {
+		.name = "IMPORT_RELEASE", .counts = COUNTS(BATCH),
+		.begin = begin_handle_import, .end = end_handle_import,
+		.setup = run_handle_import, .run = run_handle_release,
+	},
+	[OP_HANDLE_WAIT] = {
+		.name = "WAIT", .counts = { 1 }, .begin = begin_handle,
+		.end = end_handle, .setup = run_handle_export,
+		.run = run_handle_wait, .cleanup = close_export,
+	},
+	[OP_QUERY] = {
+		.name = "QUERY", .counts = { 1 }, .begin = begin_handle,
+		.end = end_handle, .setup = run_handle_export,
+		.run = run_query, .cleanup = close_export,
 	},
 	[OP_MMAP] = {
 		.name = "mmap", .counts = COUNTS(BATCH), .setup = name_range,

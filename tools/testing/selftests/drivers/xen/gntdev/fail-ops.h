@@ -41,6 +41,8 @@
  * @data:	memory for @count pages and one more
  * @buffer:	to import
  * @refs:	references of @buffer, once imported
+ * @eventfd:	for commands that know handles
+ * @handle:	of what they made
  */
 struct fail_context {
 	int fd;
@@ -56,6 +58,8 @@ struct fail_context {
 	char *data;
 	struct dmabuf_pages buffer;
 	uint32_t *refs;
+	int eventfd;
+	uint64_t handle;
 };
 
 /**
@@ -94,6 +98,8 @@ enum fail_op_number {
 	OP_CLOSE_EXPORT, OP_CLOSE_EXPORT_WC, OP_CLOSE_EXPORT_COHERENT,
 	OP_WAIT_RELEASED,
 	OP_IMPORT, OP_IMPORT_MOCK, OP_IMPORT_MANY, OP_RELEASE,
+	OP_HANDLE_EXPORT, OP_HANDLE_EXPORT_WC, OP_HANDLE_IMPORT,
+	OP_HANDLE_RELEASE, OP_HANDLE_WAIT, OP_QUERY,
 	OP_MMAP, OP_MMAP_READ_ONLY, OP_MUNMAP, OP_MPROTECT, OP_FAULT,
 	OP_MMAP_DMABUF, OP_MUNMAP_DMABUF,
 	OP_ATTACH, OP_VMAP, OP_CLOSE_VMAPPED,
