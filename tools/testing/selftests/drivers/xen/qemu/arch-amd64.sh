@@ -52,8 +52,11 @@ arch_kernel()
 # none, so it runs in the temporary folder.
 arch_qemu()
 {
+	local dom0="console=hvc0 quiet panic=-1 $BOOT_KERNEL_ARGS"
+
+	dom0+=" $BOOT_DOM0_ARGS"
 	exec qemu-system-x86_64 "$@" -serial chardev:ctl \
 		-device edu,dma_mask=0xffffffffffffffff -kernel xen \
-		-initrd "vmlinux console=hvc0 quiet panic=-1 $BOOT_DOM0_ARGS,initrd" \
+		-initrd "vmlinux $dom0,initrd" \
 		-append "console=com1 com1=115200,8n1 $(boot_xen_args)"
 }

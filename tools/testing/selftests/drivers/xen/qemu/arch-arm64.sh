@@ -73,8 +73,9 @@ arch_kernel()
 
 arch_qemu()
 {
-	local dom0="console=hvc0 quiet panic=-1 $BOOT_DOM0_ARGS"
+	local dom0="console=hvc0 quiet panic=-1 $BOOT_KERNEL_ARGS"
 
+	dom0+=" $BOOT_DOM0_ARGS"
 	exec qemu-system-aarch64 "$@" -global virtio-mmio.force-legacy=false \
 		-device virtio-serial-device -device cirrus-vga \
 		-device edu,dma_mask=0xffffffffffffffff \
