@@ -306,7 +306,8 @@ static struct gntdev_import *take_import(struct gntdev_dmabuf_table *table,
  * @arg: struct gntdev_dmabuf_import_release
  *
  * That the result can be stored is tried before anything happens: a grant that
- * has ended does not come back.
+ * has ended does not come back. If it cannot be any more behind that, which
+ * takes a caller that unmaps it meanwhile, what was stored is what there was.
  *
  * Return: 0 or a negative errno.
  */
@@ -322,14 +323,18 @@ long gntdev_ioctl_import_release(struct gntdev_file *file, void __user *arg)
 		return ret;
 	if (op.flags || op.pad)
 		return -EINVAL;
-	if (put_user(0, &user->left))
+	ret = count_left(file->dmabufs, op.handle, &op.left);
+	if (ret)
+		return ret;
+	if (put_user(op.left, &user->left))
 		return -EFAULT;
 	imp = take_import(file->dmabufs, op.handle);
 	if (IS_ERR(imp))
 		return PTR_ERR(imp);
 	gntdev_import_release(imp);
 	count_left(file->dmabufs, op.handle, &op.left);
-	return put_user(op.left, &user->left) ? -EFAULT : 0;
+	put_user(op.left, &user->left);
+	return 0;
 }
 
 static bool handle_over(struct gntdev_dmabuf_table *table, const void *what)

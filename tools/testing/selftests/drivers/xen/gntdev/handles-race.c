@@ -8,9 +8,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 
 #include "kselftest_harness.h"
@@ -38,9 +40,13 @@ struct prize {
 	int dmabuf;
 	int eventfd;
 	uint64_t handle;
+	atomic_bool start;
 	atomic_bool stop;
+	unsigned int failed;
 	struct granter *from;
 	struct dmabuf_pages *buffer;
+	/* An argument in a page of its own. */
+	struct gntdev_dmabuf_import_release *argument;
 	/* Pages of a kernel have up to 16 frames. */
 	uint32_t refs[64];
 };
@@ -221,6 +227,62 @@ TEST_F(handles_race, release_against_wait)
 		ASSERT_TRUE(over(racers[0].ret)) TH_LOG("%d", racers[0].ret);
 		ASSERT_EQ(0, racers[1].ret);
 	}
+}
+
+/* Until its answer can be stored. */
+static int release_with_argument(struct prize *p)
+{
+	int ret;
+
+	while (!p->start)
+		sched_yield();
+	do {
+		ret = ioctl(p->fd, IOCTL_GNTDEV_DMABUF_IMPORT_RELEASE,
+			    p->argument) ? -errno : 0;
+		p->failed += ret == -EFAULT;
+	} while (ret == -EFAULT);
+	p->stop = true;
+	return ret;
+}
+
+static int protect_argument(struct prize *p)
+{
+	int ret;
+
+	do {
+		ret = mprotect(p->argument, bytes_of(1), PROT_READ) ||
+		      mprotect(p->argument, bytes_of(1), PROT_READ | PROT_WRITE);
+		p->start = true;
+	} while (!p->stop && !ret);
+	return ret ? -errno : 0;
+}
+
+/* A release that fails, because its answer cannot be stored, did not happen. */
+TEST_F(handles_race, release_against_protection)
+{
+	struct racer racers[] = { { .run = release_with_argument },
+				  { .run = protect_argument } };
+	void *page = mmap(NULL, bytes_of(1), PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned int failed = 0;
+
+	ASSERT_NE(MAP_FAILED, page);
+	for (unsigned int i = 0; i < ROUNDS; i++) {
+		struct prize prize = prize_of(self);
+
+		ASSERT_EQ(0, run_import(&prize));
+		prize.argument = page;
+		*prize.argument = (struct gntdev_dmabuf_import_release){
+			.size = sizeof(*prize.argument),
+			.handle = prize.handle,
+		};
+		race(_metadata, &prize, racers, ARRAY_SIZE_OF(racers));
+		ASSERT_EQ(0, racers[1].ret);
+		ASSERT_EQ(0, racers[0].ret);
+		failed += prize.failed;
+	}
+	munmap(page, bytes_of(1));
+	TH_LOG("%u releases could not store their answer", failed);
 }
 
 TEST_F(handles_race, many_waiters)
