@@ -33,15 +33,28 @@ config_missing()
 	done <"$WANTED"
 }
 
-# The common options, then those of this kernel. A tree of another version may
-# have other options, but nothing else to go by.
+# What any kernel of the rig needs, then what this one is for. The last word on
+# an option counts.
+wanted_config()
+{
+	local dir=$RIG_DIR/configs
+
+	cat -- "$dir/base.config" "$dir/base-$RIG_ARCH.config" \
+		"$dir/$COMMON.config" "$RIG_CONFIG"
+	echo "CONFIG_LOCALVERSION=\"-$RIG_FLAVOUR\""
+}
+
+last_words()
+{
+	tac | awk -F= '/^CONFIG_/ && !seen[$1]++' | tac
+}
+
+# A tree of another version may have other options, but nothing else to go by.
 configure()
 {
 	local missing
 
-	cat -- "$RIG_DIR/configs/$COMMON.config" "$RIG_CONFIG" \
-		>"$WANTED.new"
-	echo "CONFIG_LOCALVERSION=\"-$RIG_FLAVOUR\"" >>"$WANTED.new"
+	wanted_config | last_words >"$WANTED.new"
 	if [ -e "$OUT/.config" ] && cmp -s "$WANTED" "$WANTED.new"; then
 		rm -- "$WANTED.new"
 		return
@@ -51,6 +64,12 @@ configure()
 	rig_quietly "$LOG" kernel_make KCONFIG_ALLCONFIG="$WANTED" allnoconfig
 	missing=$(config_missing)
 	[ -z "$missing" ] || rig_die "this kernel cannot have: $missing"
+}
+
+# Have the driver in the tree. Where it comes from is decided here alone.
+prepare_tree()
+{
+	"$RIG_TOP/tools/xen/in-tree/apply.sh" "$RIG_TREE"
 }
 
 # What Xen is given to boot.
@@ -83,7 +102,7 @@ install_kernel()
 mkdir -p "$OUT"
 exec 9>"$RIG_CACHE/kernel.lock"
 flock 9
-"$RIG_TOP/tools/xen/in-tree/apply.sh" "$RIG_TREE"
+prepare_tree
 configure
 ABI=$(kernel_make -s kernelrelease)
 rig_say "building the kernel $ABI (log: $LOG)"
