@@ -242,9 +242,17 @@ bool wait_until(bool (*condition)(void *arg), void *arg, unsigned int ms)
 	return true;
 }
 
+#define MODULE_USERS "/sys/module/xen_gntdev/refcnt"
+
+bool module_is_counted(void)
+{
+	return !access(MODULE_USERS, F_OK);
+}
+
 int module_users(unsigned long *users)
 {
-	return read_number("/sys/module/xen_gntdev/refcnt", users);
+	*users = 0;
+	return module_is_counted() ? read_number(MODULE_USERS, users) : 0;
 }
 
 bool module_has_users(void *users)

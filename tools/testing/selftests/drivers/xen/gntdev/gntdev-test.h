@@ -130,7 +130,13 @@ bool wait_until(bool (*condition)(void *arg), void *arg, unsigned int ms);
  */
 void leave_grants_alone(void);
 
-/* How many users the module has: open files, mappings, exports and imports. */
+/* A driver that is part of the kernel has no count of users. */
+bool module_is_counted(void);
+
+/*
+ * How many users the module has: open files, mappings, exports and imports. Of
+ * one that is not counted there are none.
+ */
 int module_users(unsigned long *users);
 
 /* For wait_until(): whether it has as many as at @users. */

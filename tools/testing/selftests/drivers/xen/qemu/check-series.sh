@@ -259,7 +259,7 @@ configure()
 	shift 2
 	mkdir -p "$out"
 	{
-		cat -- "$RIG_DIR/configs/series.config"
+		cat -- "$RIG_DIR/configs/check-series.config"
 		printf '%s\n' "$@"
 	} >"$out/wanted"
 	cat -- "$out/wanted" "$TREE/drivers/xen/Kconfig" >"$out/configured.new"

@@ -21,10 +21,25 @@ mount_all()
 	ln -s /proc/self/fd /dev/fd
 }
 
+# Is it part of the kernel? A module has a state.
+is_built_in()
+{
+	[ -d "/sys/module/$1" ] && [ ! -e "/sys/module/$1/initstate" ]
+}
+
+load_gntalloc()
+{
+	modprobe xen-gntalloc limit="$RIG_GNTALLOC_LIMIT"
+	# Of one that is part of the kernel, this is the way.
+	echo "$RIG_GNTALLOC_LIMIT" >/sys/module/xen_gntalloc/parameters/limit
+}
+
 # Load the module under test when there is one, else the distribution's.
 load_gntdev()
 {
-	if [ -e /rig/xen-gntdev.ko ]; then
+	if is_built_in xen_gntdev; then
+		return 0
+	elif [ -e /rig/xen-gntdev.ko ]; then
 		while read -r dep; do
 			[ -z "$dep" ] || modprobe "$dep"
 		done </rig/xen-gntdev.deps

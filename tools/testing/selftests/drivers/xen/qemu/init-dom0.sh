@@ -45,7 +45,7 @@ load_modules()
 {
 	modprobe xen-privcmd
 	modprobe xen-evtchn
-	modprobe xen-gntalloc limit="$RIG_GNTALLOC_LIMIT"
+	load_gntalloc
 	load_gntdev || fail "xen-gntdev does not load"
 	modprobe xenfs
 	mount -t xenfs none /proc/xen

@@ -15,7 +15,7 @@ echo 1 >/proc/sys/kernel/sysrq
 modprobe xenfs
 mount -t xenfs none /proc/xen
 modprobe xen-evtchn
-modprobe xen-gntalloc limit="$RIG_GNTALLOC_LIMIT"
+load_gntalloc
 load_gntdev
 [ ! -e /rig/mock-dmabuf.ko ] || insmod /rig/mock-dmabuf.ko
 echo "domU: $(uname -r) is up"

@@ -10,6 +10,8 @@
 # dom0-lib.sh          in dom0: running a program, and the gates behind it
 # suite.sh, ktap.py    all programs in one boot; counting what it reports
 # cells/, cell.sh      machines, modes and kernels; the suite in one of them
+# configs/, kernel.sh  kernels that no package has; building one
+# grant-users*.sh, hotplug.sh  a guest with a disk and a network; what xl runs for it
 # static.sh, test.sh   checks without a machine; "make test"
 #
 # The host learns from the second serial line of the emulated machine (the

@@ -36,12 +36,13 @@ rootfs_add_modules()
 	local root=$1 abi=$2 kernel=$RIG_CACHE/kernel-$2 m path dest
 	shift 2
 
+	# All of them may be part of the kernel.
+	mkdir -p "$root/lib/modules/$abi"
 	for m in "$@"; do
 		modprobe -d "$kernel" -S "$abi" --show-depends "$m" |
 			sed -n 's/^insmod //p'
 	done | awk '{ print $1 }' | sort -u | while read -r path; do
 		dest=$root/lib/modules/$abi/${path##*/}
-		mkdir -p "${dest%/*}"
 		case $path in
 		*.xz) xz -dc -- "$path" >"${dest%.xz}" ;;
 		*.zst) zstd -dcq -- "$path" >"${dest%.zst}" ;;
