@@ -21,7 +21,7 @@ COMPLETE=0
 BUILD_PID=
 QUICK_CELLS=(pv-6.12 pvh-6.12 arm64-6.12)
 DEBUG_CELLS=(pv-debug arm64-kasan)
-LONG_CELLS=(pv-6.12-long)
+LONG_CELLS=(pv-6.12-long pv-series)
 CI_EARLY=3600		# seconds after which no other cell begins
 
 # What the machines of continuous integration have time for, which differ.
