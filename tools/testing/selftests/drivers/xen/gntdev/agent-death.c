@@ -173,23 +173,24 @@ static void die_in_state(struct __test_metadata *_metadata,
 	self->id = self->grant(self->agent.peer, self->refs);
 	ASSERT_LT(0, self->id);
 	state_begin(&s, &other);
-	EXPECT_TRUE(state_enter(&s, number));
+	EXPECT_TRUE(state_enter(&s, number))
+		TH_LOG("state: %s", states[number].name);
 	EXPECT_EQ(0, peer_kill(self->agent.peer, 0));
 	lose_agent(_metadata, &self->agent);
-	EXPECT_TRUE(state_is_whole(&s));
+	EXPECT_TRUE(state_is_whole(&s))
+		TH_LOG("state: %s", states[number].name);
 	state_leave(&s);
-	EXPECT_EQ(0, s.error);
+	EXPECT_EQ(0, s.error)
+		TH_LOG("state: %s", states[number].name);
 	check_successor(_metadata, self);
-	EXPECT_TRUE(wait_until(module_has_users, &self->agent.users, DEADLINE_MS));
+	EXPECT_TRUE(wait_until(module_has_users, &self->agent.users, DEADLINE_MS))
+		TH_LOG("state: %s", states[number].name);
 }
 
 TEST_F_TIMEOUT(agent_death, in_every_state, SECONDS)
 {
-	for (unsigned int i = 0; i < STATES; i++) {
+	for (unsigned int i = 0; i < STATES; i++)
 		die_in_state(_metadata, self, i);
-		if (_metadata->exit_code)
-			TH_LOG("state: %s", states[i].name);
-	}
 	TH_LOG("%u agents were killed", STATES);
 }
 

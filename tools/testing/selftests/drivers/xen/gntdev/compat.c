@@ -3,6 +3,7 @@
  * Runs compat-32, if this kernel runs 32-bit programs.
  */
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "kselftest.h"

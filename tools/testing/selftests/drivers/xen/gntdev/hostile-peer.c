@@ -119,15 +119,18 @@ static void die_in_state(struct __test_metadata *_metadata,
 	struct state s;
 
 	state_begin(&s, &other);
-	EXPECT_TRUE(state_enter(&s, number));
+	EXPECT_TRUE(state_enter(&s, number))
+		TH_LOG("state: %s", states[number].name);
 	EXPECT_EQ(0, end(&self->victim));
 	victim_disconnect(&self->victim);
-	EXPECT_TRUE(wait_until(victim_is_dead, &self->victim, DEADLINE_MS));
-	EXPECT_TRUE(state_is_whole(&s));
+	EXPECT_TRUE(wait_until(victim_is_dead, &self->victim, DEADLINE_MS))
+		TH_LOG("state: %s", states[number].name);
+	EXPECT_TRUE(state_is_whole(&s))
+		TH_LOG("state: %s", states[number].name);
 	state_leave(&s);
-	EXPECT_EQ(0, s.error);
-	EXPECT_TRUE(wait_until(no_domain_is_left, NULL, DEADLINE_MS));
-	if (_metadata->exit_code)
+	EXPECT_EQ(0, s.error)
+		TH_LOG("state: %s", states[number].name);
+	EXPECT_TRUE(wait_until(no_domain_is_left, NULL, DEADLINE_MS))
 		TH_LOG("state: %s", states[number].name);
 }
 

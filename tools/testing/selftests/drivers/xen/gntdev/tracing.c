@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,16 +78,10 @@ const char *tracing_text(void)
 	return text;
 }
 
-const char *tracing_find(const char *from, const char *format, ...)
+const char *tracing_find_line(const char *from, const char *line)
 {
-	char line[160];
-	va_list args;
-
 	if (!from)
 		return NULL;
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
 	from = strstr(from, line);
 	return from ? from + strlen(line) : NULL;
 }
