@@ -10,13 +10,10 @@
  */
 #define _GNU_SOURCE
 
-#include <xencall.h>
-#include <xen/xen.h>
-#include <xen/memory.h>
-
 #include "kselftest_harness.h"
 #include "gntdev-test.h"
 #include "granter.h"
+#include "reservation.h"
 
 #define RW (PROT_READ | PROT_WRITE)
 /* Whole pages, however large the kernel's are. */
@@ -48,8 +45,7 @@ struct views {
 FIXTURE(balloon) {
 	int fd;
 	struct granter from;
-	xencall_handle *xen;
-	domid_t *self_domid;
+	struct reservation reservation;
 	struct memory before;
 	unsigned long low_kb;
 	unsigned long cycles;
@@ -81,9 +77,7 @@ static int listed_mb(unsigned long *mb)
 
 static int look(FIXTURE_DATA(balloon) *self, struct memory *memory)
 {
-	memory->reservation = xencall2L(self->xen, __HYPERVISOR_memory_op,
-					XENMEM_current_reservation,
-					(uintptr_t)self->self_domid);
+	memory->reservation = reservation_frames(&self->reservation);
 	memory->total_kb = meminfo_kb("MemTotal");
 	if (memory->reservation < 0 || listed_mb(&memory->listed_mb))
 		return -EIO;
@@ -184,6 +178,8 @@ FIXTURE_SETUP(balloon)
 	self->fd = -1;
 	if (read_number(BALLOON "target_kb", &self->before.target_kb))
 		SKIP(return, "no balloon");
+	if (!frames_are_lent())
+		SKIP(return, "Xen keeps the frames of this domain");
 	if (!balloon_is_sane())
 		SKIP(return, BAD_BALLOON);
 	self->cycles = wish("GNTDEV_BALLOON_CYCLES", CYCLES);
@@ -198,12 +194,7 @@ FIXTURE_SETUP(balloon)
 	self->seed = GRANTER_SEED;
 	self->fd = gntdev_open();
 	ASSERT_GE(self->fd, 0);
-	self->xen = xencall_open(NULL, 0);
-	ASSERT_NE(NULL, self->xen);
-	self->self_domid = xencall_alloc_buffer(self->xen,
-						sizeof(*self->self_domid));
-	ASSERT_NE(NULL, self->self_domid);
-	*self->self_domid = DOMID_SELF;
+	ASSERT_EQ(0, reservation_open(&self->reservation));
 }
 
 FIXTURE_TEARDOWN(balloon)
@@ -212,8 +203,7 @@ FIXTURE_TEARDOWN(balloon)
 		return;
 	/* A test that failed below leaves the memory to those that follow. */
 	EXPECT_TRUE(move_balloon(self, self->before.target_kb, true));
-	xencall_free_buffer(self->xen, self->self_domid);
-	xencall_close(self->xen);
+	reservation_close(&self->reservation);
 	close(self->fd);
 	EXPECT_EQ(0, granter_check(&self->from, self->seed));
 	EXPECT_EQ(0, granter_close(&self->from));

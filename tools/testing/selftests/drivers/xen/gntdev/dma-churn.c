@@ -6,7 +6,6 @@
  */
 #define _GNU_SOURCE
 #include <stdatomic.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 
 #include "kselftest_harness.h"
@@ -79,17 +78,6 @@ FIXTURE_TEARDOWN(dma_churn)
 	close(self->fd);
 	EXPECT_EQ(0, granter_check(&self->from, GRANTER_SEED));
 	EXPECT_EQ(0, granter_close(&self->from));
-}
-
-/*
- * The control domain of ARM has the same addresses as the machine. For the
- * sake of devices, Xen keeps its frames where they are.
- */
-static bool frames_are_lent(void)
-{
-	struct utsname uts;
-
-	return uname(&uts) || strcmp(uts.machine, "aarch64");
 }
 
 static int look(FIXTURE_DATA(dma_churn) *self, struct memory *memory)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <stdint.h>
+#include <string.h>
+#include <sys/utsname.h>
 
 #include <xen/memory.h>
 
@@ -30,4 +32,11 @@ long reservation_frames(const struct reservation *r)
 {
 	return xencall2L(r->xen, __HYPERVISOR_memory_op,
 			 XENMEM_current_reservation, (uintptr_t)r->domid);
+}
+
+bool frames_are_lent(void)
+{
+	struct utsname uts;
+
+	return uname(&uts) || strcmp(uts.machine, "aarch64");
 }

@@ -5,6 +5,8 @@
 #ifndef XEN_GNTDEV_RESERVATION_H
 #define XEN_GNTDEV_RESERVATION_H
 
+#include <stdbool.h>
+
 #include <xencall.h>
 #include <xen/xen.h>
 
@@ -23,5 +25,12 @@ int reservation_open(struct reservation *reservation);
 void reservation_close(struct reservation *reservation);
 /* Return: the number of frames. */
 long reservation_frames(const struct reservation *reservation);
+
+/*
+ * Whether Xen takes frames that this domain lends it. The control domain of ARM
+ * has the same addresses as the machine; for the sake of devices, Xen keeps its
+ * frames where they are.
+ */
+bool frames_are_lent(void);
 
 #endif /* XEN_GNTDEV_RESERVATION_H */

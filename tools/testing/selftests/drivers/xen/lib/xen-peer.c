@@ -30,6 +30,10 @@ struct agent {
 	xenevtchn_handle *evtchn;
 	evtchn_port_t port;
 	int leaving;
+	/* Kills this process at @end, once it is set. */
+	timer_t killer;
+	struct itimerspec end;
+	int to_be_killed;
 };
 
 typedef int (*command_fn)(struct agent *agent, const struct peer_request *req,
@@ -227,7 +231,10 @@ static int run_crash(struct agent *agent, const struct peer_request *req,
 	return ret;
 }
 
-/* What a timer does comes whatever this process does. */
+/*
+ * What a timer does comes whatever this process does. It starts behind the
+ * answer, which has to come before the end.
+ */
 static int run_kill(struct agent *agent, const struct peer_request *req,
 		    struct peer_reply *reply)
 {
@@ -235,21 +242,15 @@ static int run_kill(struct agent *agent, const struct peer_request *req,
 		.sigev_notify = SIGEV_SIGNAL,
 		.sigev_signo = SIGKILL,
 	};
-	struct itimerspec when = {
-		.it_value = {
-			.tv_sec = req->timeout_ms / 1000,
-			.tv_nsec = req->timeout_ms % 1000 * 1000000l,
-		},
-	};
-	timer_t timer;
 
-	(void)agent;
 	(void)reply;
 	if (!req->timeout_ms)
 		return raise(SIGKILL) ? -errno : 0;
-	if (timer_create(CLOCK_MONOTONIC, &event, &timer) ||
-	    timer_settime(timer, 0, &when, NULL))
+	if (timer_create(CLOCK_MONOTONIC, &event, &agent->killer))
 		return -errno;
+	agent->end.it_value.tv_sec = req->timeout_ms / 1000;
+	agent->end.it_value.tv_nsec = req->timeout_ms % 1000 * 1000000l;
+	agent->to_be_killed = 1;
 	return 0;
 }
 
@@ -326,6 +327,10 @@ static void answer(struct agent *agent, uint32_t asked)
 	area->reply = reply;
 	__atomic_store_n(&area->answered, asked, __ATOMIC_RELEASE);
 	xenevtchn_notify(agent->evtchn, agent->port);
+	if (agent->to_be_killed) {
+		agent->to_be_killed = 0;
+		timer_settime(agent->killer, 0, &agent->end, NULL);
+	}
 }
 
 static int serve(struct agent *agent)
