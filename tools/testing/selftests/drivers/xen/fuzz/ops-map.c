@@ -50,8 +50,11 @@ int op_dup(struct thread *thread, const uint16_t *arg)
 	if (fd < 0)
 		return -errno;
 	thread->state->copied = true;
+	/* What is mapped by one number counts for the other one. */
 	if (fd < 64)
 		thread->state->mapped |= 1ull << fd;
+	if (file.fd < 64)
+		thread->state->mapped |= 1ull << file.fd;
 	file.fd = fd;
 	object_add(thread, OBJECT_FILE, &file);
 	return 0;
