@@ -157,15 +157,6 @@ static uint64_t buffers_of(struct thread *thread, const struct op *op)
 	return query.exports + query.imports;
 }
 
-/*
- * The number of a file that another thread closes may be that of a device by
- * now, which has errnos of its own.
- */
-static bool is_sure_of_files(struct thread *thread)
-{
-	return !thread->state->racing || !thread->state->stale;
-}
-
 /* A failed operation leaves no descriptor that nobody knows, and no buffer. */
 void op_run(struct thread *thread, const struct op *op)
 {
@@ -181,7 +172,7 @@ void op_run(struct thread *thread, const struct op *op)
 		atomic_fetch_add(&report->good, 1);
 		return;
 	}
-	if (!may_fail_with(info, -ret) && is_sure_of_files(thread))
+	if (!may_fail_with(info, -ret))
 		finding(thread, "%s fails with %s", info->name,
 			strerrorname_np(-ret));
 	if (!racing && lowest_fd() > before)

@@ -179,9 +179,19 @@ void finding(struct thread *thread, const char *format, ...)
 	atomic_store(&report->finding, 2);
 }
 
+/*
+ * The number of a file that was closed may be that of something else by now, with
+ * errnos of its own: DRM devices take the command for one of theirs. ENOTTY says
+ * so; those of the driver stay what they are.
+ */
 static int xioctl(int fd, unsigned long cmd, void *arg)
 {
-	return ioctl(fd, cmd, arg) < 0 ? -errno : 0;
+	int ret;
+
+	if (ioctl(fd, cmd, arg) >= 0)
+		return 0;
+	ret = -errno;
+	return ret == -EBADF || is_gntdev(fd) ? ret : -ENOTTY;
 }
 
 int command(struct thread *thread, int fd, unsigned long cmd, void *op,

@@ -174,17 +174,18 @@ static void die_in_state(struct __test_metadata *_metadata,
 	ASSERT_LT(0, self->id);
 	state_begin(&s, &other);
 	EXPECT_TRUE(state_enter(&s, number))
-		TH_LOG("state: %s", states[number].name);
-	EXPECT_EQ(0, peer_kill(self->agent.peer, 0));
+		LOG_STATE(number);
+	EXPECT_EQ(0, peer_kill(self->agent.peer, 0))
+		LOG_STATE(number);
 	lose_agent(_metadata, &self->agent);
 	EXPECT_TRUE(state_is_whole(&s))
-		TH_LOG("state: %s", states[number].name);
+		LOG_STATE(number);
 	state_leave(&s);
 	EXPECT_EQ(0, s.error)
-		TH_LOG("state: %s", states[number].name);
+		LOG_STATE(number);
 	check_successor(_metadata, self);
 	EXPECT_TRUE(wait_until(module_has_users, &self->agent.users, DEADLINE_MS))
-		TH_LOG("state: %s", states[number].name);
+		LOG_STATE(number);
 }
 
 TEST_F_TIMEOUT(agent_death, in_every_state, SECONDS)

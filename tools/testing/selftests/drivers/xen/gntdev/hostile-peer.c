@@ -120,18 +120,19 @@ static void die_in_state(struct __test_metadata *_metadata,
 
 	state_begin(&s, &other);
 	EXPECT_TRUE(state_enter(&s, number))
-		TH_LOG("state: %s", states[number].name);
-	EXPECT_EQ(0, end(&self->victim));
+		LOG_STATE(number);
+	EXPECT_EQ(0, end(&self->victim))
+		LOG_STATE(number);
 	victim_disconnect(&self->victim);
 	EXPECT_TRUE(wait_until(victim_is_dead, &self->victim, DEADLINE_MS))
-		TH_LOG("state: %s", states[number].name);
+		LOG_STATE(number);
 	EXPECT_TRUE(state_is_whole(&s))
-		TH_LOG("state: %s", states[number].name);
+		LOG_STATE(number);
 	state_leave(&s);
 	EXPECT_EQ(0, s.error)
-		TH_LOG("state: %s", states[number].name);
+		LOG_STATE(number);
 	EXPECT_TRUE(wait_until(no_domain_is_left, NULL, DEADLINE_MS))
-		TH_LOG("state: %s", states[number].name);
+		LOG_STATE(number);
 }
 
 static unsigned int rounds_wanted(void)

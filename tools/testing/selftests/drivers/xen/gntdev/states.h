@@ -71,6 +71,9 @@ struct state_kind {
 /* Tests that have no time for all of them take the first ones. */
 extern const struct state_kind states[STATES];
 
+/* Behind an expectation: which state it was that it failed in. */
+#define LOG_STATE(number)	TH_LOG("state: %s", states[number].name)
+
 void state_begin(struct state *state, struct other *other);
 bool state_enter(struct state *state, unsigned int number);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
@@ -156,12 +157,26 @@ void gnt_pages_free(struct gnt_pages *pages)
 	*pages = (struct gnt_pages){ .fd = -1 };
 }
 
-int gntdev_open(void)
+static const char *gntdev_node(void)
 {
 	const char *node = getenv(GNTDEV_NODE_VARIABLE);
-	int fd = open(node ? node : GNTDEV_NODE, O_RDWR | O_CLOEXEC);
+
+	return node ? node : GNTDEV_NODE;
+}
+
+int gntdev_open(void)
+{
+	int fd = open(gntdev_node(), O_RDWR | O_CLOEXEC);
 
 	return fd < 0 ? -errno : fd;
+}
+
+bool is_gntdev(int fd)
+{
+	struct stat node, file;
+
+	return !stat(gntdev_node(), &node) && !fstat(fd, &file) &&
+	       S_ISCHR(file.st_mode) && file.st_rdev == node.st_rdev;
 }
 
 int gntdev_map(int fd, uint16_t domid, const uint32_t *refs, uint32_t count,

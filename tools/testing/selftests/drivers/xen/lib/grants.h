@@ -87,6 +87,8 @@ void gnt_pages_free(struct gnt_pages *pages);
 
 /* One call each; count may be anything, also what the driver must refuse. */
 int gntdev_open(void);
+/* Whether @fd is a file of the device that gntdev_open() opens, of any caller. */
+bool is_gntdev(int fd);
 int gntdev_map(int fd, uint16_t domid, const uint32_t *refs, uint32_t count,
 	       uint64_t *index);
 int gntdev_unmap(int fd, uint64_t index, uint32_t count);
