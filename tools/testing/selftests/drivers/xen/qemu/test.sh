@@ -27,11 +27,12 @@ CI_EARLY=3600		# seconds after which no other cell begins
 # What the machines of continuous integration have time for, which differ.
 ci_rest()
 {
-	local today
+	local today others
 
 	point "patch series" "$RIG_DIR/check-series.sh" quick
 	point "fuzzer, 3 minutes" "$RIG_DIR/fuzz.sh" 180
-	today=$(other_cells | head -n 1)
+	mapfile -t others < <(other_cells)
+	today=${others[0]}
 	if [ $(($(date +%s) - RIG_EPOCH)) -gt "$CI_EARLY" ]; then
 		rig_say "no time left for the cell of today: $today"
 		return
