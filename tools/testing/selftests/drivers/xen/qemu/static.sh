@@ -163,7 +163,8 @@ static_shellcheck()
 static_build_programs()
 {
 	build_programs &&
-	make -C "$RIG_TOP/tools/xen/framedemo" OUTPUT="$RIG_O/framedemo"
+	make -C "$RIG_TOP/tools/xen/framedemo" OUTPUT="$RIG_O/framedemo" &&
+	make -C "$RIG_TOP/tools/xen/vdispl-backend" OUTPUT="$RIG_O/vdispl"
 }
 
 static_programs()

@@ -1,0 +1,435 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Three ways to have a buffer:
+ * - memory of the guest: its references become a dma-buf, which the cards
+ *   import;
+ * - memory of a card (be-alloc): a dumb buffer is exported as a dma-buf, and
+ *   that becomes references for the guest;
+ * - a copy: the guest's pages are mapped, each card has a dumb buffer.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "buffer.h"
+#include "pgdir.h"
+
+#define PAGE_BYTES	4096u
+
+/* The protocol has no pitch: rows follow each other. */
+static int check_geometry(struct buffer *buf,
+			  const struct xendispl_dbuf_create_req *req)
+{
+	uint64_t needed;
+
+	if (!req->width || !req->height || req->width > MAX_PIXELS ||
+	    req->height > MAX_PIXELS || req->bpp != 32)
+		return -EINVAL;
+	needed = (uint64_t)req->width * 4 * req->height + req->data_ofs;
+	if (needed > req->buffer_sz)
+		return -EINVAL;
+	buf->cookie = req->dbuf_cookie;
+	buf->width = req->width;
+	buf->height = req->height;
+	buf->pitch = req->width * 4;
+	buf->offset = req->data_ofs;
+	buf->pages = req->buffer_sz / PAGE_BYTES +
+		     !!(req->buffer_sz % PAGE_BYTES);
+	return 0;
+}
+
+static struct buffer *find_buffer(struct store *store, uint64_t cookie)
+{
+	struct buffer *buf = store->buffers;
+
+	while (buf && buf->cookie != cookie)
+		buf = buf->next;
+	return buf;
+}
+
+static int card_fd(const struct store *store, unsigned int card)
+{
+	return store->display->cards[card].fd;
+}
+
+static bool has_card(const struct store *store, unsigned int card)
+{
+	return store->cards & (1u << card);
+}
+
+static int import_to_cards(struct store *store, struct buffer *buf)
+{
+	for (unsigned int i = 0; i < MAX_CARDS; i++) {
+		if (!has_card(store, i) || buf->cards[i].handle)
+			continue;
+		if (drmPrimeFDToHandle(card_fd(store, i), buf->dmabuf,
+				       &buf->cards[i].handle))
+			return -errno;
+		buf->cards[i].pitch = buf->pitch;
+	}
+	return 0;
+}
+
+static int create_dumb(struct store *store, struct buffer *buf,
+		       unsigned int card)
+{
+	struct card_buffer *dumb = &buf->cards[card];
+
+	return drmModeCreateDumbBuffer(card_fd(store, card), buf->width,
+				       buf->height, 32, 0, &dumb->handle,
+				       &dumb->pitch, &dumb->bytes) ? -errno : 0;
+}
+
+static int share_guest_memory(struct store *store, struct buffer *buf,
+			      uint32_t directory)
+{
+	uint32_t fd;
+	int ret;
+
+	ret = pgdir_read(store->xen, store->domid, directory, buf->refs,
+			 buf->pages);
+	if (ret)
+		return ret;
+	if (xengnttab_dmabuf_exp_from_refs(store->xen->gnttab, store->domid, 0,
+					   buf->pages, buf->refs, &fd))
+		return -errno;
+	buf->dmabuf = (int)fd;
+	buf->number = (int)fd;
+	return import_to_cards(store, buf);
+}
+
+static unsigned int first_card(const struct store *store)
+{
+	return (unsigned int)__builtin_ctz(store->cards);
+}
+
+static int share_card_memory(struct store *store, struct buffer *buf,
+			     uint32_t directory)
+{
+	unsigned int card = first_card(store);
+	int ret = create_dumb(store, buf, card);
+
+	if (ret)
+		return ret;
+	/* The guest knows neither a pitch nor an offset but its own. */
+	if (buf->cards[card].pitch != buf->pitch || buf->offset ||
+	    buf->cards[card].bytes != (uint64_t)buf->pages * PAGE_BYTES)
+		return -EOPNOTSUPP;
+	if (drmPrimeHandleToFD(card_fd(store, card), buf->cards[card].handle,
+			       DRM_CLOEXEC | DRM_RDWR, &buf->dmabuf))
+		return -errno;
+	if (xengnttab_dmabuf_imp_to_refs(store->xen->gnttab, store->domid,
+					 (uint32_t)buf->dmabuf, buf->pages,
+					 buf->refs))
+		return -errno;
+	buf->ours = true;
+	buf->number = buf->dmabuf;
+	ret = pgdir_write(store->xen, store->domid, directory, buf->refs,
+			  buf->pages);
+	return ret ? ret : import_to_cards(store, buf);
+}
+
+static int map_dumb(struct store *store, struct buffer *buf, unsigned int card)
+{
+	struct card_buffer *dumb = &buf->cards[card];
+	uint64_t offset;
+	void *pixels;
+	int ret = create_dumb(store, buf, card);
+
+	if (ret)
+		return ret;
+	if (drmModeMapDumbBuffer(card_fd(store, card), dumb->handle, &offset))
+		return -errno;
+	pixels = mmap(NULL, dumb->bytes, PROT_READ | PROT_WRITE, MAP_SHARED,
+		      card_fd(store, card), (off_t)offset);
+	if (pixels == MAP_FAILED)
+		return -errno;
+	dumb->pixels = pixels;
+	return 0;
+}
+
+static int prepare_copy(struct store *store, struct buffer *buf,
+			uint32_t directory)
+{
+	int ret = pgdir_read(store->xen, store->domid, directory, buf->refs,
+			     buf->pages);
+
+	if (ret)
+		return ret;
+	buf->guest = xengnttab_map_domain_grant_refs(store->xen->gnttab,
+						     buf->pages, store->domid,
+						     buf->refs, PROT_READ);
+	if (!buf->guest)
+		return -errno;
+	for (unsigned int i = 0; i < MAX_CARDS && !ret; i++)
+		if (has_card(store, i))
+			ret = map_dumb(store, buf, i);
+	return ret;
+}
+
+static void drop_from_card(struct store *store, struct card_buffer *dumb,
+			   unsigned int card)
+{
+	if (dumb->pixels)
+		munmap(dumb->pixels, dumb->bytes);
+	if (dumb->handle)
+		drmCloseBufferHandle(card_fd(store, card), dumb->handle);
+}
+
+/*
+ * The grant device knows a buffer by the number of its descriptor. The number
+ * stays taken until its pages are released, so that no other buffer gets it.
+ */
+static int close_export(struct buffer *buf)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (null < 0 || dup3(null, buf->dmabuf, O_CLOEXEC) < 0)
+		close(buf->dmabuf);
+	if (null >= 0)
+		close(null);
+	return buf->number;
+}
+
+/* Return: the number to wait for, or -1. */
+static int undo_buffer(struct store *store, struct buffer *buf)
+{
+	int number = -1;
+
+	if (buf->ours)
+		xengnttab_dmabuf_imp_release(store->xen->gnttab,
+					     (uint32_t)buf->number);
+	for (unsigned int i = 0; i < MAX_CARDS; i++)
+		drop_from_card(store, &buf->cards[i], i);
+	if (buf->guest)
+		xengnttab_unmap(store->xen->gnttab, (void *)buf->guest,
+				buf->pages);
+	if (buf->number >= 0 && !buf->ours)
+		number = close_export(buf);
+	else if (buf->dmabuf >= 0)
+		close(buf->dmabuf);
+	free(buf->refs);
+	free(buf);
+	return number;
+}
+
+static int fill_buffer(struct store *store, struct buffer *buf,
+		       const struct xendispl_dbuf_create_req *req)
+{
+	bool alloc = req->flags & XENDISPL_DBUF_FLG_REQ_ALLOC;
+
+	buf->refs = calloc(buf->pages, sizeof(*buf->refs));
+	if (!buf->refs)
+		return -ENOMEM;
+	if (alloc && store->copy)
+		return -EOPNOTSUPP;
+	if (alloc)
+		return share_card_memory(store, buf, req->gref_directory);
+	if (store->copy)
+		return prepare_copy(store, buf, req->gref_directory);
+	return share_guest_memory(store, buf, req->gref_directory);
+}
+
+static int admit_buffer(struct store *store, struct buffer *buf,
+			const struct xendispl_dbuf_create_req *req)
+{
+	int ret = check_geometry(buf, req);
+
+	if (ret)
+		return ret;
+	if (!req->dbuf_cookie || req->flags & ~XENDISPL_DBUF_FLG_REQ_ALLOC)
+		return -EINVAL;
+	if (find_buffer(store, req->dbuf_cookie))
+		return -EEXIST;
+	if (store->num_buffers == MAX_BUFFERS ||
+	    buf->pages > MAX_PAGES - store->pages)
+		return -ENOSPC;
+	return 0;
+}
+
+int buffer_create(struct store *store,
+		  const struct xendispl_dbuf_create_req *req)
+{
+	struct buffer *buf = calloc(1, sizeof(*buf));
+	int ret;
+
+	if (!buf)
+		return -ENOMEM;
+	buf->dmabuf = -1;
+	buf->number = -1;
+	ret = admit_buffer(store, buf, req);
+	if (!ret)
+		ret = fill_buffer(store, buf, req);
+	if (ret) {
+		int number = undo_buffer(store, buf);
+
+		if (number >= 0 && !buffer_released(store, number))
+			buffer_abandon(number);
+		return ret;
+	}
+	buf->next = store->buffers;
+	store->buffers = buf;
+	store->num_buffers++;
+	store->pages += buf->pages;
+	return 0;
+}
+
+bool buffer_released(struct store *store, int number)
+{
+	if (xengnttab_dmabuf_exp_wait_released(store->xen->gnttab,
+					       (uint32_t)number, 0) &&
+	    errno == ETIMEDOUT)
+		return false;
+	close(number);
+	return true;
+}
+
+void buffer_abandon(int number)
+{
+	close(number);
+}
+
+static void free_framebuffer(struct store *store, struct framebuffer **link)
+{
+	struct framebuffer *fb = *link;
+
+	for (unsigned int i = 0; i < MAX_CARDS; i++)
+		if (fb->ids[i])
+			drmModeRmFB(card_fd(store, i), fb->ids[i]);
+	*link = fb->next;
+	store->num_framebuffers--;
+	free(fb);
+}
+
+static void free_framebuffers_of(struct store *store, const struct buffer *buf)
+{
+	struct framebuffer **link = &store->framebuffers;
+
+	while (*link) {
+		if ((*link)->buffer == buf)
+			free_framebuffer(store, link);
+		else
+			link = &(*link)->next;
+	}
+}
+
+int buffer_destroy(struct store *store, uint64_t cookie, int *number)
+{
+	struct buffer **link = &store->buffers;
+	struct buffer *buf;
+
+	while (*link && (*link)->cookie != cookie)
+		link = &(*link)->next;
+	buf = *link;
+	if (!buf)
+		return -ENOENT;
+	free_framebuffers_of(store, buf);
+	*link = buf->next;
+	store->num_buffers--;
+	store->pages -= buf->pages;
+	*number = undo_buffer(store, buf);
+	return 0;
+}
+
+static int add_to_cards(struct store *store, struct framebuffer *fb,
+			const struct xendispl_fb_attach_req *req)
+{
+	const struct buffer *buf = fb->buffer;
+
+	for (unsigned int i = 0; i < MAX_CARDS; i++) {
+		uint32_t handles[4] = { buf->cards[i].handle };
+		uint32_t pitches[4] = { buf->cards[i].pitch };
+		/* A copy has its pixels at the start. */
+		uint32_t offsets[4] = { buf->guest ? 0 : buf->offset };
+
+		if (!has_card(store, i))
+			continue;
+		if (drmModeAddFB2(card_fd(store, i), req->width, req->height,
+				  req->pixel_format, handles, pitches, offsets,
+				  &fb->ids[i], 0))
+			return -errno;
+	}
+	return 0;
+}
+
+int framebuffer_attach(struct store *store,
+		       const struct xendispl_fb_attach_req *req)
+{
+	struct buffer *buf = find_buffer(store, req->dbuf_cookie);
+	struct framebuffer *fb;
+	int ret;
+
+	if (!buf)
+		return -ENOENT;
+	if (!req->fb_cookie || req->width > buf->width ||
+	    req->height > buf->height)
+		return -EINVAL;
+	if (framebuffer_find(store, req->fb_cookie))
+		return -EEXIST;
+	if (store->num_framebuffers == MAX_FRAMEBUFFERS)
+		return -ENOSPC;
+	fb = calloc(1, sizeof(*fb));
+	if (!fb)
+		return -ENOMEM;
+	fb->cookie = req->fb_cookie;
+	fb->buffer = buf;
+	fb->next = store->framebuffers;
+	store->framebuffers = fb;
+	store->num_framebuffers++;
+	ret = add_to_cards(store, fb, req);
+	if (ret)
+		free_framebuffer(store, &store->framebuffers);
+	return ret;
+}
+
+int framebuffer_detach(struct store *store, uint64_t cookie)
+{
+	struct framebuffer **link = &store->framebuffers;
+
+	while (*link && (*link)->cookie != cookie)
+		link = &(*link)->next;
+	if (!*link)
+		return -ENOENT;
+	free_framebuffer(store, link);
+	return 0;
+}
+
+struct framebuffer *framebuffer_find(struct store *store, uint64_t cookie)
+{
+	struct framebuffer *fb = store->framebuffers;
+
+	while (fb && fb->cookie != cookie)
+		fb = fb->next;
+	return fb;
+}
+
+uint64_t framebuffer_update(const struct framebuffer *fb, unsigned int card)
+{
+	const struct buffer *buf = fb->buffer;
+	const struct card_buffer *dumb = &buf->cards[card];
+
+	if (!buf->guest)
+		return 0;
+	for (uint32_t y = 0; y < buf->height; y++)
+		memcpy(dumb->pixels + (size_t)y * dumb->pitch,
+		       buf->guest + buf->offset + (size_t)y * buf->pitch,
+		       buf->pitch);
+	return (uint64_t)buf->pitch * buf->height;
+}
+
+void store_empty(struct store *store)
+{
+	while (store->framebuffers)
+		free_framebuffer(store, &store->framebuffers);
+	while (store->buffers) {
+		int number;
+
+		/* Nobody is left to be told when; the kernel goes on by itself. */
+		if (!buffer_destroy(store, store->buffers->cookie, &number) &&
+		    number >= 0 && !buffer_released(store, number))
+			buffer_abandon(number);
+	}
+}

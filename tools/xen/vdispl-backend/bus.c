@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#define _GNU_SOURCE
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <xen/io/xenbus.h>
+
+#include "bus.h"
+
+#define ROOT	"backend/vdispl"
+#define TOKEN	"vdispl"
+
+/* A node below a path, or NULL; to be freed. */
+static char *read_node(struct bus *bus, const char *dir, const char *node)
+{
+	unsigned int len;
+	char *path;
+	char *value;
+
+	if (asprintf(&path, "%s/%s", dir, node) < 0)
+		return NULL;
+	value = xs_read(bus->xs, XBT_NULL, path, &len);
+	free(path);
+	return value;
+}
+
+static int read_number(struct bus *bus, const char *dir, const char *node,
+		       uint32_t *number)
+{
+	char *value = read_node(bus, dir, node);
+	char *end;
+	int ret = 0;
+
+	if (!value)
+		return -ENOENT;
+	errno = 0;
+	*number = (uint32_t)strtoul(value, &end, 10);
+	if (errno || end == value || *end)
+		ret = -EINVAL;
+	free(value);
+	return ret;
+}
+
+static void write_node(struct bus *bus, const char *dir, const char *node,
+		       const char *value)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/%s", dir, node) < 0)
+		return;
+	/* A device that has gone meanwhile is not brought back by this. */
+	if (xs_write(bus->xs, XBT_NULL, path, value, strlen(value)) == false)
+		fprintf(stderr, "vdispl: cannot write %s\n", path);
+	free(path);
+}
+
+static void set_state(struct bus *bus, struct device *device,
+		      enum xenbus_state state)
+{
+	char value[12];
+
+	snprintf(value, sizeof(value), "%d", state);
+	write_node(bus, device->backend, "state", value);
+}
+
+static uint32_t state_of(struct bus *bus, const char *dir)
+{
+	uint32_t state;
+
+	return read_number(bus, dir, "state", &state) ? XenbusStateUnknown :
+							state;
+}
+
+static int read_config(struct bus *bus, struct device *device,
+		       unsigned int index, struct connector_config *config)
+{
+	struct ring_address *at = &config->address;
+	char *dir, *size;
+	int ret;
+
+	if (asprintf(&dir, "%s/%u", device->frontend, index) < 0)
+		return -ENOMEM;
+	at->domid = device->domid;
+	ret = read_number(bus, dir, XENDISPL_FIELD_REQ_RING_REF, &at->req_ref) ?:
+	      read_number(bus, dir, XENDISPL_FIELD_REQ_CHANNEL, &at->req_port) ?:
+	      read_number(bus, dir, XENDISPL_FIELD_EVT_RING_REF, &at->evt_ref) ?:
+	      read_number(bus, dir, XENDISPL_FIELD_EVT_CHANNEL, &at->evt_port);
+	size = read_node(bus, dir, XENDISPL_FIELD_RESOLUTION);
+	if (!ret && (!size || sscanf(size, "%" SCNu32 "x%" SCNu32,
+				     &config->width, &config->height) != 2))
+		ret = -EINVAL;
+	config->name = read_node(bus, dir, XENDISPL_FIELD_UNIQUE_ID);
+	if (!ret && !config->name)
+		ret = -ENOENT;
+	free(size);
+	free(dir);
+	return ret;
+}
+
+static bool has_connector(struct bus *bus, struct device *device,
+			  unsigned int index)
+{
+	char node[32];
+	char *size;
+
+	snprintf(node, sizeof(node), "%u/" XENDISPL_FIELD_RESOLUTION, index);
+	size = read_node(bus, device->frontend, node);
+	free(size);
+	return size;
+}
+
+static int connect_device(struct bus *bus, struct device *device)
+{
+	struct connector_config config[MAX_CONNECTORS] = { 0 };
+	unsigned int count = 0;
+	int ret = 0;
+
+	while (!ret && count < MAX_CONNECTORS &&
+	       has_connector(bus, device, count)) {
+		ret = read_config(bus, device, count, &config[count]);
+		count++;
+	}
+	if (!ret)
+		ret = count ? device_connect(device, config, count) : -ENOENT;
+	for (unsigned int i = 0; i < count; i++)
+		free((char *)config[i].name);
+	return ret;
+}
+
+void bus_expel(struct bus *bus, struct device *device, int error)
+{
+	fprintf(stderr, "vdispl: domain %u device %u is cut off: %s\n",
+		device->domid, device->devid, strerror(-error));
+	device_disconnect(device);
+	set_state(bus, device, XenbusStateClosed);
+}
+
+/* Ready for a guest, also for one that comes back. */
+static void await_guest(struct bus *bus, struct device *device)
+{
+	write_node(bus, device->backend, XENDISPL_FIELD_BE_VERSIONS, "1");
+	set_state(bus, device, XenbusStateInitWait);
+}
+
+/* The tool stack says so before it removes a device. */
+static bool is_wanted(struct bus *bus, struct device *device)
+{
+	uint32_t online;
+
+	return read_number(bus, device->backend, "online", &online) || online;
+}
+
+static void follow_frontend(struct bus *bus, struct device *device)
+{
+	int ret;
+
+	switch (state_of(bus, device->frontend)) {
+	case XenbusStateInitialising:
+		device_disconnect(device);
+		await_guest(bus, device);
+		break;
+	case XenbusStateInitialised:
+		if (device->connected)
+			break;
+		ret = connect_device(bus, device);
+		if (ret)
+			bus_expel(bus, device, ret);
+		else
+			set_state(bus, device, XenbusStateConnected);
+		break;
+	case XenbusStateConnected:
+		break;
+	case XenbusStateClosing:
+	case XenbusStateClosed:
+		device_disconnect(device);
+		if (is_wanted(bus, device))
+			await_guest(bus, device);
+		else
+			set_state(bus, device, XenbusStateClosed);
+		break;
+	default:
+		device_disconnect(device);
+	}
+}
+
+static void follow_toolstack(struct bus *bus, struct device *device)
+{
+	if (state_of(bus, device->backend) != XenbusStateClosing ||
+	    is_wanted(bus, device))
+		return;
+	device_disconnect(device);
+	set_state(bus, device, XenbusStateClosed);
+}
+
+static void free_device(struct bus *bus, struct device *device)
+{
+	char *path;
+
+	device_disconnect(device);
+	if (device->frontend && asprintf(&path, "%s/state",
+					 device->frontend) >= 0) {
+		xs_unwatch(bus->xs, path, TOKEN);
+		free(path);
+	}
+	free(device->frontend);
+	free(device->backend);
+	free(device);
+}
+
+/* The watch fires at once, so the first look at the frontend comes by it. */
+static int watch_frontend(struct bus *bus, struct device *device)
+{
+	char *path;
+	int ret;
+
+	device->frontend = read_node(bus, device->backend, "frontend");
+	if (!device->frontend)
+		return -ENOENT;
+	if (asprintf(&path, "%s/state", device->frontend) < 0)
+		return -ENOMEM;
+	ret = xs_watch(bus->xs, path, TOKEN) ? 0 : -errno;
+	free(path);
+	return ret;
+}
+
+static struct device *add_device(struct bus *bus, uint32_t domid,
+				 uint32_t devid)
+{
+	struct device *device = calloc(1, sizeof(*device));
+
+	if (!device)
+		return NULL;
+	device->domid = domid;
+	device->devid = devid;
+	device->store = (struct store){
+		.display = bus->display,
+		.xen = bus->xen,
+		.domid = domid,
+		.copy = bus->copy,
+	};
+	if (asprintf(&device->backend, ROOT "/%u/%u", domid, devid) < 0)
+		device->backend = NULL;
+	if (!device->backend || watch_frontend(bus, device)) {
+		free_device(bus, device);
+		return NULL;
+	}
+	device->next = bus->devices;
+	bus->devices = device;
+	await_guest(bus, device);
+	return device;
+}
+
+static void see_device(struct bus *bus, uint32_t domid, uint32_t devid)
+{
+	struct device *device = bus->devices;
+
+	while (device && (device->domid != domid || device->devid != devid))
+		device = device->next;
+	if (!device)
+		device = add_device(bus, domid, devid);
+	/* A domain that has ended is gone, whatever xenstore still lists. */
+	if (device)
+		device->seen = xs_is_domain_introduced(bus->xs, domid);
+}
+
+static void see_domain(struct bus *bus, const char *domid)
+{
+	unsigned int count;
+	char **devices;
+	char *path;
+
+	if (asprintf(&path, ROOT "/%s", domid) < 0)
+		return;
+	devices = xs_directory(bus->xs, XBT_NULL, path, &count);
+	for (unsigned int i = 0; devices && i < count; i++)
+		see_device(bus, (uint32_t)strtoul(domid, NULL, 10),
+			   (uint32_t)strtoul(devices[i], NULL, 10));
+	free(devices);
+	free(path);
+}
+
+static void remove_unseen(struct bus *bus)
+{
+	struct device **link = &bus->devices;
+
+	while (*link) {
+		struct device *device = *link;
+
+		if (device->seen) {
+			follow_toolstack(bus, device);
+			link = &device->next;
+			continue;
+		}
+		*link = device->next;
+		free_device(bus, device);
+	}
+}
+
+static void scan(struct bus *bus)
+{
+	unsigned int count;
+	char **domains = xs_directory(bus->xs, XBT_NULL, ROOT, &count);
+
+	for (struct device *d = bus->devices; d; d = d->next)
+		d->seen = false;
+	for (unsigned int i = 0; domains && i < count; i++)
+		see_domain(bus, domains[i]);
+	free(domains);
+	remove_unseen(bus);
+}
+
+static void handle_event(struct bus *bus, const char *path)
+{
+	for (struct device *d = bus->devices; d; d = d->next) {
+		size_t len = strlen(d->frontend);
+
+		if (strncmp(path, d->frontend, len) || path[len] != '/')
+			continue;
+		follow_frontend(bus, d);
+		return;
+	}
+	scan(bus);
+}
+
+int bus_open(struct bus *bus)
+{
+	bus->xs = xs_open(0);
+	if (!bus->xs)
+		return -errno;
+	if (!xs_watch(bus->xs, ROOT, TOKEN) ||
+	    !xs_watch(bus->xs, "@releaseDomain", TOKEN))
+		return -errno;
+	return 0;
+}
+
+int bus_fd(const struct bus *bus)
+{
+	return xs_fileno(bus->xs);
+}
+
+void bus_dispatch(struct bus *bus)
+{
+	char **event;
+
+	while ((event = xs_check_watch(bus->xs))) {
+		handle_event(bus, event[XS_WATCH_PATH]);
+		free(event);
+	}
+}
+
+void bus_close(struct bus *bus)
+{
+	while (bus->devices) {
+		struct device *device = bus->devices;
+
+		bus->devices = device->next;
+		device_disconnect(device);
+		set_state(bus, device, XenbusStateClosed);
+		free_device(bus, device);
+	}
+	if (bus->xs)
+		xs_close(bus->xs);
+}

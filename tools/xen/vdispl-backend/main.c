@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Shows guests that have Xen's virtual display (vdispl) on KMS devices of this
+ * domain, without a copy of their frames:
+ *
+ *	vdispl-backend --output NAME=NODE[,INDEX] ... [--copy] [--stats]
+ *
+ * One process, one loop; nothing in it waits for a guest.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "bus.h"
+
+#define STATS_SECONDS	10
+#define RELEASE_POLL_MS	5
+
+struct backend {
+	struct display display;
+	struct xen_handles xen;
+	struct bus bus;
+	int epoll;
+	int signals;
+	int timer;
+	bool stats;
+	bool stop;
+};
+
+static int add_source(struct backend *be, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return -errno;
+	return epoll_ctl(be->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static int open_signals(struct backend *be)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	be->signals = signalfd(-1, &set, SFD_CLOEXEC);
+	return be->signals < 0 ? -errno : add_source(be, be->signals);
+}
+
+static int open_timer(struct backend *be)
+{
+	struct itimerspec spec = {
+		.it_interval.tv_sec = STATS_SECONDS,
+		.it_value.tv_sec = STATS_SECONDS,
+	};
+
+	if (!be->stats)
+		return 0;
+	be->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	if (be->timer < 0 || timerfd_settime(be->timer, 0, &spec, NULL))
+		return -errno;
+	return add_source(be, be->timer);
+}
+
+static int open_xen(struct backend *be)
+{
+	int ret;
+
+	be->xen.gnttab = xengnttab_open(NULL, 0);
+	be->xen.evtchn = xenevtchn_open(NULL, 0);
+	if (!be->xen.gnttab || !be->xen.evtchn)
+		return -errno;
+	ret = add_source(be, xenevtchn_fd(be->xen.evtchn));
+	if (ret)
+		return ret;
+	be->bus.display = &be->display;
+	be->bus.xen = &be->xen;
+	ret = bus_open(&be->bus);
+	return ret ? ret : add_source(be, bus_fd(&be->bus));
+}
+
+static int set_up(struct backend *be)
+{
+	int ret;
+
+	be->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (be->epoll < 0)
+		return -errno;
+	for (unsigned int i = 0; i < be->display.num_cards; i++) {
+		ret = add_source(be, be->display.cards[i].fd);
+		if (ret)
+			return ret;
+	}
+	ret = open_signals(be);
+	if (!ret)
+		ret = open_timer(be);
+	return ret ? ret : open_xen(be);
+}
+
+static void tear_down(struct backend *be)
+{
+	bus_close(&be->bus);
+	if (be->xen.evtchn)
+		xenevtchn_close(be->xen.evtchn);
+	if (be->xen.gnttab)
+		xengnttab_close(be->xen.gnttab);
+	display_close(&be->display);
+}
+
+static void handle_port(struct backend *be)
+{
+	xenevtchn_port_or_error_t port = xenevtchn_pending(be->xen.evtchn);
+
+	if (port < 0)
+		return;
+	xenevtchn_unmask(be->xen.evtchn, (evtchn_port_t)port);
+	for (struct device *d = be->bus.devices; d; d = d->next)
+		if (d->connected && device_wake(d, port))
+			return;
+}
+
+static void handle_timer(struct backend *be)
+{
+	uint64_t ticks;
+
+	if (read(be->timer, &ticks, sizeof(ticks)) != sizeof(ticks))
+		return;
+	for (struct device *d = be->bus.devices; d; d = d->next)
+		device_print_stats(d);
+}
+
+static void handle_source(struct backend *be, int fd)
+{
+	if (fd == be->signals)
+		be->stop = true;
+	else if (fd == be->timer)
+		handle_timer(be);
+	else if (fd == bus_fd(&be->bus))
+		bus_dispatch(&be->bus);
+	else if (fd == xenevtchn_fd(be->xen.evtchn))
+		handle_port(be);
+	for (unsigned int i = 0; i < be->display.num_cards; i++)
+		if (fd == be->display.cards[i].fd)
+			display_dispatch(&be->display.cards[i]);
+}
+
+/* Return: how long the loop may sleep then, in ms. */
+static int serve_all(struct backend *be)
+{
+	int timeout = -1;
+
+	for (struct device *d = be->bus.devices; d; d = d->next) {
+		int ret = d->connected ? device_serve(d) : 0;
+
+		if (ret < 0)
+			bus_expel(&be->bus, d, ret);
+		else if (ret)
+			timeout = 0;
+		else if (d->num_waiting && timeout)
+			timeout = RELEASE_POLL_MS;
+	}
+	return timeout;
+}
+
+static int run(struct backend *be)
+{
+	int timeout = -1;
+
+	while (!be->stop) {
+		struct epoll_event events[8];
+		int count = epoll_wait(be->epoll, events, 8, timeout);
+
+		if (count < 0 && errno != EINTR)
+			return -errno;
+		for (int i = 0; i < count; i++)
+			handle_source(be, events[i].data.fd);
+		timeout = serve_all(be);
+	}
+	return 0;
+}
+
+static int parse(struct backend *be, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "output", required_argument, NULL, 'o' },
+		{ "copy", no_argument, NULL, 'c' },
+		{ "stats", no_argument, NULL, 's' },
+		{ 0 },
+	};
+	int opt, ret = 0;
+
+	while ((opt = getopt_long(argc, argv, "o:cs", options, NULL)) != -1) {
+		if (opt == 'o')
+			ret = display_add(&be->display, optarg);
+		else if (opt == 'c')
+			be->bus.copy = true;
+		else if (opt == 's')
+			be->stats = true;
+		else
+			return -EINVAL;
+		if (ret) {
+			fprintf(stderr, "vdispl: %s: %s\n", optarg,
+				strerror(-ret));
+			return ret;
+		}
+	}
+	return be->display.num_outputs ? 0 : -EINVAL;
+}
+
+int main(int argc, char **argv)
+{
+	struct backend be = { .epoll = -1, .signals = -1, .timer = -1 };
+	int ret;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (parse(&be, argc, argv)) {
+		fprintf(stderr, "usage: %s --output NAME=NODE[,INDEX]... ",
+			argv[0]);
+		fprintf(stderr, "[--copy] [--stats]\n");
+		return 2;
+	}
+	ret = set_up(&be);
+	if (!ret)
+		ret = run(&be);
+	if (ret)
+		fprintf(stderr, "vdispl: %s\n", strerror(-ret));
+	tear_down(&be);
+	return ret ? EXIT_FAILURE : EXIT_SUCCESS;
+}
