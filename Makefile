@@ -77,8 +77,10 @@ test-all:
 fuzz:
 	@$(SELF)/qemu/fuzz.sh "$(SECONDS)" $(SEED)
 
+# Guests of both types: PV ones show their own memory, PVH ones the device's.
 run:
-	@tools/xen/framedemo/run.sh
+	@tools/xen/vdispl-backend/run.sh pv
+	@tools/xen/vdispl-backend/run.sh pvh
 
 docs:
 	@$(SELF)/qemu/docs.sh
@@ -114,7 +116,7 @@ help:
 	@echo 'make test-all   the same on all machines, modes and kernels'
 	@echo 'make fuzz SECONDS=n [SEED=s] [CELL=c]  run programs that nobody wrote, and'
 	@echo '                tell what of the driver they cover'
-	@echo 'make run        show frames of a guest without a copy, and back'
+	@echo 'make run        show screens of unmodified guests without a copy'
 	@echo 'make docs       check and build the documentation'
 	@echo 'make series [KSRC=k] [OUT=d]  make patches for a kernel: a git work tree,'
 	@echo '                a folder or a tarball; without, the source of 6.12'

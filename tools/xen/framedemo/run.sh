@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# make run: a guest's frames on a screen of dom0 without a copy, and memory of
+# The frame path: a guest's frames on a screen of dom0 without a copy, and memory of
 # dom0's graphics device drawn by a guest. Boots real Xen in QEMU, watches the
 # emulated screen, prints what was measured.
 #

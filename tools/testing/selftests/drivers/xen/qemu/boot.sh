@@ -9,6 +9,7 @@
 {
 BOOT_NAME=run		# folder of the logs below $(O)/rig
 BOOT_DOMU=0		# number of guests to start, up to two
+BOOT_DOMU_LATE=0	# the steps start the guests
 BOOT_DOMU_TYPE=$ARCH_DOMU_TYPE
 BOOT_STOCK=0		# use the distribution's gntdev
 BOOT_DRIVER=		# the module under test, unless the built one
@@ -45,6 +46,7 @@ boot_env()
 {
 	cat <<-EOT
 	RIG_DOMU=$BOOT_DOMU
+	RIG_DOMU_LATE=$BOOT_DOMU_LATE
 	DOMU_TYPE=$BOOT_DOMU_TYPE
 	RIG_DOMU_LIMIT=$BOOT_DOMU_LIMIT
 	RIG_GNTALLOC_LIMIT=$BOOT_GNTALLOC_LIMIT

@@ -30,6 +30,8 @@ RIG_FLAVOUR=
 CELL_SLOWNESS=1
 # Whether to run the frame path; empty: where there are a screen and a guest.
 CELL_FRAMES=
+# Type of the guests for which to run the display backend.
+CELL_BACKEND=
 # Whether to show that the checkers of the kernel find what they are for.
 CELL_CONTROLS=0
 # shellcheck source=cells/pv-6.12.sh
@@ -51,6 +53,11 @@ cell_has_frames()
 {
 	[ $# -eq 0 ] && [ "${CELL_FRAMES:-$BOOT_DISPLAY}" -eq 1 ] &&
 		[ "$BOOT_DOMU" -gt 0 ]
+}
+
+cell_has_backend()
+{
+	[ $# -eq 0 ] && [ -n "$CELL_BACKEND" ]
 }
 
 cell_has_controls()
@@ -77,12 +84,14 @@ cell_controls()
 }
 
 # A boot of its own, with one thing to count: whether all went well.
-cell_frames()
+# cell_boot NAME COMMAND...
+cell_boot()
 {
-	local log=$CELLS/$NAME.frames.log verdict
+	local what=$1 log=$CELLS/$NAME.${1// /-}.log verdict
 
-	rig_say "booting Xen: $NAME, frame path (log: $log)"
-	if O=$RIG_O RIG_CELL=$CELL "$RIG_TOP/tools/xen/framedemo/run.sh" >"$log" 2>&1; then
+	shift
+	rig_say "booting Xen: $NAME, $what (log: $log)"
+	if O=$RIG_O RIG_CELL=$CELL "$@" >"$log" 2>&1; then
 		PASSED=$((PASSED + 1))
 		verdict=ok
 	else
@@ -90,8 +99,8 @@ cell_frames()
 		verdict="not ok"
 		tail -n 30 -- "$log" >&2
 	fi
-	rig_say "$verdict $NAME: frame path"
-	echo "$verdict frame path (log: $log)" >>"$CELLS/$NAME.results"
+	rig_say "$verdict $NAME: $what"
+	echo "$verdict $what (log: $log)" >>"$CELLS/$NAME.results"
 }
 
 rig_init
@@ -115,7 +124,11 @@ cell_options
 BOOT_LIMIT=$((BOOT_LIMIT * CELL_SLOWNESS))
 rm -f -- "$CELLS/$NAME.results"
 cell_only_controls "$@" || cell_tests
-! cell_has_frames "$@" || cell_frames
+! cell_has_frames "$@" ||
+	cell_boot "frame path" "$RIG_TOP/tools/xen/framedemo/run.sh"
+! cell_has_backend "$@" || FRAMES=60 EVERY=20 VKMS_FRAMES=41 \
+	cell_boot "display backend" "$RIG_TOP/tools/xen/vdispl-backend/run.sh" \
+	"$CELL_BACKEND"
 ! cell_has_controls "$@" || cell_controls
 echo "$PASSED $FAILED $SKIPPED $(($(date +%s) - START))" >"$CELLS/$NAME.sums"
 [ "$FAILED" -eq 0 ]

@@ -285,6 +285,17 @@ fetch_tarball()
 	rm -rf -- "$deb"
 }
 
+source_has()
+{
+	local tree=$1 path
+
+	shift
+	[ -d "$tree" ] || return
+	for path in "$@"; do
+		[ -e "$tree/$path" ] || return
+	done
+}
+
 # unpack_source TREE [PATH...]: the source, or some of it, without what is
 # replaced.
 unpack_source()
@@ -292,7 +303,7 @@ unpack_source()
 	local tree=$1 top=linux-source-$RIG_SOURCE_SERIES
 
 	shift
-	[ ! -d "$tree" ] || return 0
+	! source_has "$tree" "$@" || return 0
 	fetch_tarball
 	rig_say "unpacking $top"
 	rm -rf -- "$tree.new"
@@ -302,7 +313,8 @@ unpack_source()
 	mv -- "$tree.new" "$tree"
 }
 
-# checkpatch, kernel-doc with its Sphinx part, and the kselftest headers.
+# checkpatch, kernel-doc with its Sphinx part, the kselftest headers, and a
+# display driver that the distribution does not build.
 fetch_source()
 {
 	unpack_source "$RIG_CACHE/source-$RIG_SOURCE_SERIES" \
@@ -310,7 +322,8 @@ fetch_source()
 		tools/testing/selftests/kselftest \
 		tools/testing/selftests/kselftest.h \
 		tools/testing/selftests/kselftest_harness.h \
-		tools/testing/selftests/lib.mk tools/scripts
+		tools/testing/selftests/lib.mk tools/scripts \
+		drivers/gpu/drm/vkms
 }
 
 # All of the kernel source, for a kernel of our own.

@@ -70,7 +70,7 @@ start_xen_tools()
 load_modules
 start_xen_tools
 echo "RIG-TOOLS up"
-if [ "$RIG_DOMU" -gt 0 ]; then
+if [ "$RIG_DOMU" -gt 0 ] && [ "$RIG_DOMU_LATE" -eq 0 ]; then
 	domu_ensure || fail "no guest comes up"
 	echo "RIG-DOMU up: $DOMU ${DOMU2:-}"
 fi

@@ -8,5 +8,5 @@ RIG_ARCH=amd64
 
 cell_options()
 {
-	:
+	CELL_BACKEND=pv
 }

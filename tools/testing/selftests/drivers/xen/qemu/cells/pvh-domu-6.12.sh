@@ -16,4 +16,5 @@ cell_options()
 	PROGRAMS=(guest-own-grants crossdomain guest-death)
 	BOOT_DOMU=1
 	CELL_SLOWNESS=2
+	CELL_BACKEND=pvh
 }

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# What dom0 does for the test of the display backend; the rig's init runs it.
+#
+# Guests are PV when their own memory is shown. A PV guest cannot map into a
+# process what it has from others but by a grant operation, which drm_xen_front
+# does not do: memory of the device (be-alloc=1) needs an auto-translated guest.
+
+# shellcheck source=../../../testing/selftests/drivers/xen/qemu/dom0-lib.sh
+. /rig/dom0-lib.sh
+# shellcheck source=vdispl-lib.sh
+. /rig/bin/vdispl-lib.sh
+
+# frame_of NAME JOB: the last frame that a guest has told of, or nothing
+frame_of()
+{
+	guest_data "$1" shown | awk -v job="$2" '$1 == job { print $2 }'
+}
+
+# shellcheck disable=SC2317 # called by wait_until
+frame_is_after()
+{
+	local frame
+
+	backend_alive || return 0
+	frame=$(frame_of "$1" "$2")
+	[ "${frame:-0}" -gt "${3:-0}" ]
+}
+
+# flips_on NAME JOB: it flips now, whatever else is going on
+flips_on()
+{
+	wait_until 120 frame_is_after "$1" "$2" "$(frame_of "$1" "$2")" ||
+		bad "$1 does not flip"
+}
+
+# with_display NAME BE-ALLOC OUTPUT SIZE: start a guest that has one
+with_display()
+{
+	guest_display "$1" "backend=Domain-0,be-alloc=$2,connectors=$3:$4"
+	guest_start "$1"
+}
+
+# both_ways_to_flip NAME WAY; the number of frames comes with the boot
+# shellcheck disable=SC2153
+both_ways_to_flip()
+{
+	job_run "$1" "$2-single" 800 600 1 "$FRAMES" "$EVERY" 1000
+	job_run "$1" "$2-double" 800 600 2 "$FRAMES" "$EVERY" 2000
+}
+
+# flip_without_end NAME WIDTH HEIGHT: returns when the guest flips
+flip_without_end()
+{
+	job_post "$1" "$2" "$3" 2 0 5 3000
+	flips_on "$1" "$JOB"
+}
+
+# shellcheck disable=SC2317 # called by wait_until
+rogue_has_ended()
+{
+	backend_alive || return 0
+	ROGUE=$(guest_data "$1" rogue)
+	[ -n "$ROGUE" ]
+}
+
+# A guest without the driver, whose frontend misbehaves on a connector.
+misbehave()
+{
+	guest_display "$1" \
+		"backend=Domain-0,be-alloc=0,connectors=$2:800x600"
+	sed -i '/^extra/s/"$/ rogue"/' "/rig/$1.cfg"
+	domu_start "$1" || {
+		bad "$1 does not start"
+		return
+	}
+	wait_until 120 rogue_has_ended "$1" || bad "the rogue says nothing"
+	echo "FRAMEDEMO ROGUE $ROGUE"
+	case $ROGUE in
+	ok*) ;;
+	*) bad "the rogue got a wrong answer: $ROGUE" ;;
+	esac
+	guest_end "$1"
+	sed -i '/^extra/s/ rogue"$/"/' "/rig/$1.cfg"
+}
+
+# Backends one after the other for the same guest: without a copy, with one.
+compare_with_copy()
+{
+	with_display domu 0 screen 800x600 || return
+	both_ways_to_flip domu guest-memory
+	backend_replace domu --copy "$@"
+	expect_release_warning domu
+	echo "FRAMEDEMO ZERO_COPY $(last_stats)"
+	job_run domu copied 800 600 2 "$FRAMES" "$EVERY" 4000
+	backend_replace domu "$@"
+	echo "FRAMEDEMO COPY $(last_stats)"
+}
+
+# domu stays on the screen while domu2 comes, flips and dies.
+two_at_once()
+{
+	local other
+
+	with_display domu2 0 vkms 1920x1080 || return
+	job_run domu2 vkms 1920 1080 2 "$VKMS_FRAMES" "$EVERY" 5000
+	flip_without_end domu2 1920 1080
+	other=$JOB
+	job_run domu beside-another 800 600 2 20 10 6000
+	flips_on domu2 "$other"
+	guest_end domu2
+	job_run domu after-its-death 800 600 2 20 10 7000
+	echo "FRAMEDEMO VKMS equal=$VKMS_EQUAL"
+}
+
+# shellcheck disable=SC2086 # a list of words
+modprobe -a $RIG_SCREEN_MODULES || bad "the screen's modules do not load"
+wait_until 30 test -c /dev/dri/card0 || bad "no /dev/dri/card0"
+insmod /rig/vkms.ko || bad "vkms does not load"
+wait_until 30 test -c /dev/dri/card1 || bad "no /dev/dri/card1"
+VKMS_DEBUG=/sys/kernel/debug/dri/1
+set -- --output screen=/dev/dri/card0 --output vkms=/dev/dri/card1
+make_account
+gates_arm
+backend_start "$@"
+
+case $DOMU_TYPE in
+pv)
+	compare_with_copy "$@"
+	two_at_once
+	flip_without_end domu 800 600
+	endless=$JOB
+	misbehave domu2 vkms
+	flips_on domu "$endless"
+	;;
+*)
+	with_display domu 1 screen 800x600 && both_ways_to_flip domu device-memory
+	flip_without_end domu 800 600
+	;;
+esac
+guest_end domu
+expect_nothing_left guests
+backend_stop
+tail -n 40 "$BACKEND_LOG" | sed 's/^/# backend: /'
+gates_check vdispl || FAILURES=$((FAILURES + 1))
+exit $((FAILURES > 0))
