@@ -90,13 +90,14 @@ void ring_respond(struct ring *ring, struct xen_handles *xen, uint16_t id,
 		  uint8_t operation, int status)
 {
 	struct xen_displif_back_ring *back = &ring->back;
-	struct xendispl_resp resp = {
-		.id = id,
-		.operation = operation,
-		.status = status,
-	};
+	struct xendispl_resp resp;
 	int notify;
 
+	/* The guest sees all of it: an initialiser may leave parts of a union. */
+	memset(&resp, 0, sizeof(resp));
+	resp.id = id;
+	resp.operation = operation;
+	resp.status = status;
 	memcpy(RING_GET_RESPONSE(back, back->rsp_prod_pvt), &resp,
 	       sizeof(resp));
 	back->rsp_prod_pvt++;
@@ -110,16 +111,16 @@ bool ring_send_flip(struct ring *ring, struct xen_handles *xen,
 		    uint64_t fb_cookie)
 {
 	struct xendispl_event_page *page = ring->events.page;
-	struct xendispl_evt evt = {
-		.id = (uint16_t)ring->events_sent,
-		.type = XENDISPL_EVT_PG_FLIP,
-		.op.pg_flip.fb_cookie = fb_cookie,
-	};
+	struct xendispl_evt evt;
 	uint32_t cons = __atomic_load_n(&page->in_cons, __ATOMIC_RELAXED);
 
 	/* What is counted here counts, not the index in the shared page. */
 	if (ring->events_sent - cons >= XENDISPL_IN_RING_LEN)
 		return false;
+	memset(&evt, 0, sizeof(evt));
+	evt.id = (uint16_t)ring->events_sent;
+	evt.type = XENDISPL_EVT_PG_FLIP;
+	evt.op.pg_flip.fb_cookie = fb_cookie;
 	memcpy(&XENDISPL_IN_RING_REF(page, ring->events_sent), &evt,
 	       sizeof(evt));
 	/* The event is there before the index says so. */
