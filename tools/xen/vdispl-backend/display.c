@@ -110,8 +110,8 @@ static void handle_flip(int fd, unsigned int sequence, unsigned int sec,
 	(void)sec;
 	(void)usec;
 	output->flipping = false;
-	/* Whoever asked for the flip may have gone. */
-	if (output->owner && output->flip_done)
+	/* Whoever asked for the flip may have gone, and another have come. */
+	if (output->report && output->flip_done)
 		output->flip_done(output->owner);
 }
 
@@ -172,6 +172,7 @@ void output_release(struct display *display, struct output *output)
 {
 	output_blank(display, output);
 	output->owner = NULL;
+	output->report = false;
 	output->flip_done = NULL;
 }
 
@@ -202,5 +203,6 @@ int output_flip(struct display *display, struct output *output, uint32_t fb)
 			    output))
 		return -errno;
 	output->flipping = true;
+	output->report = true;
 	return 0;
 }

@@ -29,7 +29,8 @@ struct card {
  * @mode:	of the guest that has it
  * @owner:	the guest's connector that has it, or NULL
  * @flipping:	a flip has not ended yet
- * @flip_done:	called when it has, with @owner
+ * @report:	@owner asked for that flip
+ * @flip_done:	called when it has ended, with @owner
  */
 struct output {
 	char *name;
@@ -39,6 +40,7 @@ struct output {
 	drmModeModeInfo mode;
 	void *owner;
 	bool flipping;
+	bool report;
 	void (*flip_done)(void *owner);
 };
 
