@@ -28,6 +28,15 @@ static int open_card(struct display *display, const char *node)
 	return (int)display->num_cards++;
 }
 
+/* Have the kernel ask the screen for its modes; no guest is served yet. */
+static void probe(const struct card *card, uint32_t connector)
+{
+	drmModeConnector *conn = drmModeGetConnector(card->fd, connector);
+
+	if (conn)
+		drmModeFreeConnector(conn);
+}
+
 /* The connector with the CRTC's number: cards here have one each per output. */
 static int find_objects(const struct card *card, struct output *output,
 			int index)
@@ -41,6 +50,7 @@ static int find_objects(const struct card *card, struct output *output,
 	    index < res->count_connectors) {
 		output->crtc = res->crtcs[index];
 		output->connector = res->connectors[index];
+		probe(card, output->connector);
 		ret = 0;
 	}
 	drmModeFreeResources(res);
@@ -128,8 +138,9 @@ void display_dispatch(struct card *card)
 static int find_mode(const struct card *card, struct output *output,
 		     uint32_t width, uint32_t height)
 {
-	drmModeConnector *conn = drmModeGetConnector(card->fd,
-						     output->connector);
+	/* What the kernel knows: to ask the screen may take long, others wait. */
+	drmModeConnector *conn = drmModeGetConnectorCurrent(card->fd,
+							    output->connector);
 	int ret = -ENOENT;
 
 	if (!conn)
