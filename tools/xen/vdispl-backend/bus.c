@@ -257,13 +257,18 @@ static void see_device(struct bus *bus, uint32_t domid, uint32_t devid)
 {
 	struct device *device = bus->devices;
 
+	/*
+	 * A domain that has ended is gone, whatever xenstore still lists. To
+	 * add its device would change a node, which is a reason to look again.
+	 */
+	if (!xs_is_domain_introduced(bus->xs, domid))
+		return;
 	while (device && (device->domid != domid || device->devid != devid))
 		device = device->next;
 	if (!device)
 		device = add_device(bus, domid, devid);
-	/* A domain that has ended is gone, whatever xenstore still lists. */
 	if (device)
-		device->seen = xs_is_domain_introduced(bus->xs, domid);
+		device->seen = true;
 }
 
 static void see_domain(struct bus *bus, const char *domid)
@@ -304,6 +309,9 @@ static void scan(struct bus *bus)
 	unsigned int count;
 	char **domains = xs_directory(bus->xs, XBT_NULL, ROOT, &count);
 
+	/* Not to be told is not to be told that there is none. */
+	if (!domains && errno != ENOENT)
+		return;
 	for (struct device *d = bus->devices; d; d = d->next)
 		d->seen = false;
 	for (unsigned int i = 0; domains && i < count; i++)
