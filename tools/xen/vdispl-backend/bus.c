@@ -44,15 +44,40 @@ static int read_number(struct bus *bus, const char *dir, const char *node,
 	return ret;
 }
 
-static void write_node(struct bus *bus, const char *dir, const char *node,
+/* Whether the tool stack still has a device, within a transaction. */
+static bool exists(struct bus *bus, xs_transaction_t t, const char *backend)
+{
+	unsigned int len;
+	char *path, *value;
+
+	if (asprintf(&path, "%s/frontend", backend) < 0)
+		return false;
+	value = xs_read(bus->xs, t, path, &len);
+	free(path);
+	free(value);
+	return value;
+}
+
+/* A device that has gone meanwhile is not brought back by this. */
+static void write_node(struct bus *bus, const char *backend, const char *node,
 		       const char *value)
 {
+	bool there, written = false, done = false;
 	char *path;
 
-	if (asprintf(&path, "%s/%s", dir, node) < 0)
+	if (asprintf(&path, "%s/%s", backend, node) < 0)
 		return;
-	/* A device that has gone meanwhile is not brought back by this. */
-	if (xs_write(bus->xs, XBT_NULL, path, value, strlen(value)) == false)
+	do {
+		xs_transaction_t t = xs_transaction_start(bus->xs);
+
+		if (t == XBT_NULL)
+			break;
+		there = exists(bus, t, backend);
+		written = !there ||
+			  xs_write(bus->xs, t, path, value, strlen(value));
+		done = xs_transaction_end(bus->xs, t, !there || !written);
+	} while (!done && errno == EAGAIN);
+	if (!written || !done)
 		fprintf(stderr, "vdispl: cannot write %s\n", path);
 	free(path);
 }
