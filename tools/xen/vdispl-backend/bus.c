@@ -163,9 +163,14 @@ void bus_expel(struct bus *bus, struct device *device, int error)
 	set_state(bus, device, XenbusStateClosed);
 }
 
-/* Ready for a guest, also for one that comes back. */
+/*
+ * Ready for a guest, also for one that comes back. One that has seen InitWait
+ * may be publishing its rings already, and would begin anew if told again.
+ */
 static void await_guest(struct bus *bus, struct device *device)
 {
+	if (state_of(bus, device->backend) == XenbusStateInitWait)
+		return;
 	write_node(bus, device->backend, XENDISPL_FIELD_BE_VERSIONS, "1");
 	set_state(bus, device, XenbusStateInitWait);
 }
@@ -178,12 +183,26 @@ static bool is_wanted(struct bus *bus, struct device *device)
 	return read_number(bus, device->backend, "online", &online) || online;
 }
 
+/* The tool stack removes the device: whatever the guest does, it is closed. */
+static void retire(struct bus *bus, struct device *device)
+{
+	device_disconnect(device);
+	if (state_of(bus, device->backend) != XenbusStateClosed)
+		set_state(bus, device, XenbusStateClosed);
+}
+
 static void follow_frontend(struct bus *bus, struct device *device)
 {
 	int ret;
 
+	if (!is_wanted(bus, device)) {
+		retire(bus, device);
+		return;
+	}
 	switch (state_of(bus, device->frontend)) {
 	case XenbusStateInitialising:
+	case XenbusStateClosing:
+	case XenbusStateClosed:
 		device_disconnect(device);
 		await_guest(bus, device);
 		break;
@@ -198,14 +217,6 @@ static void follow_frontend(struct bus *bus, struct device *device)
 		break;
 	case XenbusStateConnected:
 		break;
-	case XenbusStateClosing:
-	case XenbusStateClosed:
-		device_disconnect(device);
-		if (is_wanted(bus, device))
-			await_guest(bus, device);
-		else
-			set_state(bus, device, XenbusStateClosed);
-		break;
 	default:
 		device_disconnect(device);
 	}
@@ -213,11 +224,9 @@ static void follow_frontend(struct bus *bus, struct device *device)
 
 static void follow_toolstack(struct bus *bus, struct device *device)
 {
-	if (state_of(bus, device->backend) != XenbusStateClosing ||
-	    is_wanted(bus, device))
-		return;
-	device_disconnect(device);
-	set_state(bus, device, XenbusStateClosed);
+	if (state_of(bus, device->backend) == XenbusStateClosing &&
+	    !is_wanted(bus, device))
+		retire(bus, device);
 }
 
 static void free_device(struct bus *bus, struct device *device)
