@@ -354,17 +354,17 @@ static void scan(struct bus *bus)
 	remove_unseen(bus);
 }
 
-static void handle_event(struct bus *bus, const char *path)
+static void note_event(struct bus *bus, const char *path)
 {
 	for (struct device *d = bus->devices; d; d = d->next) {
 		size_t len = strlen(d->frontend);
 
 		if (strncmp(path, d->frontend, len) || path[len] != '/')
 			continue;
-		follow_frontend(bus, d);
+		d->changed = true;
 		return;
 	}
-	scan(bus);
+	bus->rescan = true;
 }
 
 int bus_open(struct bus *bus)
@@ -383,13 +383,27 @@ int bus_fd(const struct bus *bus)
 	return xs_fileno(bus->xs);
 }
 
+/*
+ * Events are noted first, which asks nobody for anything, and each device is
+ * looked at once: a guest may write its state faster than this side follows.
+ */
 void bus_dispatch(struct bus *bus)
 {
 	char **event;
 
 	while ((event = xs_check_watch(bus->xs))) {
-		handle_event(bus, event[XS_WATCH_PATH]);
+		note_event(bus, event[XS_WATCH_PATH]);
 		free(event);
+	}
+	if (bus->rescan) {
+		bus->rescan = false;
+		scan(bus);
+	}
+	for (struct device *d = bus->devices; d; d = d->next) {
+		if (!d->changed)
+			continue;
+		d->changed = false;
+		follow_frontend(bus, d);
 	}
 }
 

@@ -16,6 +16,7 @@
  * @display:	for all of them
  * @xen:	for all of them
  * @copy:	copy frames
+ * @rescan:	devices may have come or gone
  * @devices:	list
  */
 struct bus {
@@ -23,6 +24,7 @@ struct bus {
 	struct display *display;
 	struct xen_handles *xen;
 	bool copy;
+	bool rescan;
 	struct device *devices;
 };
 

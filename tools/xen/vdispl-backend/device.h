@@ -42,6 +42,7 @@ struct waiting {
  * @frontend:	path of the guest's side
  * @connected:	rings are bound
  * @seen:	still listed; for bus.c
+ * @changed:	the guest's state is to be looked at; for bus.c
  * @store:	buffers
  * @num_connectors: those in use
  * @connectors:	by index
@@ -56,6 +57,7 @@ struct device {
 	char *frontend;
 	bool connected;
 	bool seen;
+	bool changed;
 	struct store store;
 	unsigned int num_connectors;
 	struct connector connectors[MAX_CONNECTORS];
