@@ -183,14 +183,14 @@ static void drop_from_card(struct store *store, struct card_buffer *dumb,
  * The grant device knows a buffer by the number of its descriptor. The number
  * stays taken until its pages are released, so that no other buffer gets it.
  */
-static int close_export(struct buffer *buf)
+static int close_export(struct store *store, struct buffer *buf)
 {
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int ret;
 
-	if (null < 0 || dup3(null, buf->dmabuf, O_CLOEXEC) < 0)
-		close(buf->dmabuf);
-	if (null >= 0)
-		close(null);
+	/* This needs no new descriptor, so a lack of them cannot make it fail. */
+	do {
+		ret = dup3(store->xen->null, buf->dmabuf, O_CLOEXEC);
+	} while (ret < 0 && errno == EINTR);
 	return buf->number;
 }
 
@@ -208,7 +208,7 @@ static int undo_buffer(struct store *store, struct buffer *buf)
 		xengnttab_unmap(store->xen->gnttab, (void *)buf->guest,
 				buf->pages);
 	if (buf->number >= 0 && !buf->ours)
-		number = close_export(buf);
+		number = close_export(store, buf);
 	else if (buf->dmabuf >= 0)
 		close(buf->dmabuf);
 	free(buf->refs);
@@ -279,9 +279,10 @@ int buffer_create(struct store *store,
 
 bool buffer_released(struct store *store, int number)
 {
+	/* Only these mean that it is; EINTR, for one, means nothing. */
 	if (xengnttab_dmabuf_exp_wait_released(store->xen->gnttab,
 					       (uint32_t)number, 0) &&
-	    errno == ETIMEDOUT)
+	    errno != ENOENT)
 		return false;
 	close(number);
 	return true;

@@ -76,6 +76,9 @@ static int open_xen(struct backend *be)
 {
 	int ret;
 
+	be->xen.null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (be->xen.null < 0)
+		return -errno;
 	be->xen.gnttab = xengnttab_open(NULL, 0);
 	be->xen.evtchn = xenevtchn_open(NULL, 0);
 	if (!be->xen.gnttab || !be->xen.evtchn)

@@ -48,6 +48,7 @@ struct ring {
 struct xen_handles {
 	xengnttab_handle *gnttab;
 	xenevtchn_handle *evtchn;
+	int null;		/* /dev/null, see buffer.c */
 };
 
 /* Where the peer says that its ends are. */
