@@ -148,6 +148,9 @@ static int handle_buffers(struct connector *conn,
 {
 	struct store *store = &conn->device->store;
 
+	if (req->operation < XENDISPL_OP_DBUF_CREATE ||
+	    req->operation > XENDISPL_OP_FB_DETACH)
+		return -EOPNOTSUPP;
 	if (conn != conn->device->connectors)
 		return -EINVAL;
 	switch (req->operation) {
@@ -198,6 +201,13 @@ static void answer(struct connector *conn, uint16_t id, uint8_t operation,
 		     ret ? protocol_error(ret) : 0);
 }
 
+/* Whether it may wait for a screen, or for many pages to be mapped. */
+static bool takes_long(const struct xendispl_req *req)
+{
+	return req->operation != XENDISPL_OP_PG_FLIP &&
+	       req->operation != XENDISPL_OP_FB_ATTACH;
+}
+
 static int serve(struct connector *conn)
 {
 	struct xendispl_req req;
@@ -211,6 +221,8 @@ static int serve(struct connector *conn)
 		if (ret <= 0)
 			answer(conn, req.id, req.operation, ret);
 		ret = 1;
+		if (takes_long(&req))
+			break;
 	}
 	conn->more = ret > 0 || (!ret && ring_rearm(&conn->ring));
 	return ret < 0 ? ret : conn->more;
