@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -194,6 +195,65 @@ static int close_export(struct store *store, struct buffer *buf)
 	return buf->number;
 }
 
+/* Whether anybody but this descriptor holds a dma-buf. */
+static bool is_held(int dmabuf)
+{
+	char text[80];
+	long count = 0;
+	FILE *info;
+
+	snprintf(text, sizeof(text), "/proc/self/fdinfo/%d", dmabuf);
+	info = fopen(text, "re");
+	if (!info)
+		return false;
+	while (fgets(text, sizeof(text), info))
+		if (sscanf(text, "count: %ld", &count) == 1)
+			break;
+	fclose(info);
+	return count > 1;
+}
+
+/*
+ * The grant device keeps memory of this side for as long as the guest maps it.
+ * It has to count, or a guest gets all there is by destroying what it maps.
+ */
+static void linger(struct store *store, struct buffer *buf)
+{
+	buf->next = store->lingering;
+	store->lingering = buf;
+	store->num_buffers++;
+	store->pages += buf->pages;
+}
+
+static void forget_lingering(struct store *store, bool all)
+{
+	struct buffer **link = &store->lingering;
+
+	while (*link) {
+		struct buffer *buf = *link;
+
+		if (!all && is_held(buf->dmabuf)) {
+			link = &buf->next;
+			continue;
+		}
+		*link = buf->next;
+		store->num_buffers--;
+		store->pages -= buf->pages;
+		close(buf->dmabuf);
+		free(buf);
+	}
+}
+
+void store_reap(struct store *store)
+{
+	forget_lingering(store, false);
+}
+
+void store_close(struct store *store)
+{
+	forget_lingering(store, true);
+}
+
 /* Return: the number to wait for, or -1. */
 static int undo_buffer(struct store *store, struct buffer *buf)
 {
@@ -207,11 +267,15 @@ static int undo_buffer(struct store *store, struct buffer *buf)
 	if (buf->guest)
 		xengnttab_unmap(store->xen->gnttab, (void *)buf->guest,
 				buf->pages);
+	free(buf->refs);
+	if (buf->ours && is_held(buf->dmabuf)) {
+		linger(store, buf);
+		return -1;
+	}
 	if (buf->number >= 0 && !buf->ours)
 		number = close_export(store, buf);
 	else if (buf->dmabuf >= 0)
 		close(buf->dmabuf);
-	free(buf->refs);
 	free(buf);
 	return number;
 }
@@ -260,6 +324,7 @@ int buffer_create(struct store *store,
 		return -ENOMEM;
 	buf->dmabuf = -1;
 	buf->number = -1;
+	store_reap(store);
 	ret = admit_buffer(store, buf, req);
 	if (!ret)
 		ret = fill_buffer(store, buf, req);

@@ -73,6 +73,7 @@ struct framebuffer {
  * @cards:	bit mask of the cards that the device's outputs are on
  * @copy:	copy frames instead of sharing them
  * @buffers:	list
+ * @lingering:	destroyed buffers that the guest has not unmapped; they count
  * @framebuffers: list
  * @num_buffers: length
  * @num_framebuffers: length
@@ -85,6 +86,7 @@ struct store {
 	uint32_t cards;
 	bool copy;
 	struct buffer *buffers;
+	struct buffer *lingering;
 	struct framebuffer *framebuffers;
 	unsigned int num_buffers;
 	unsigned int num_framebuffers;
@@ -116,7 +118,13 @@ struct framebuffer *framebuffer_find(struct store *store, uint64_t cookie);
 /* Copy the guest's picture where that is what was asked for: bytes copied. */
 uint64_t framebuffer_update(const struct framebuffer *fb, unsigned int card);
 
+/* Forget those destroyed buffers that the guest does not map any more. */
+void store_reap(struct store *store);
+
 /* Undo everything; the guest may be dead. */
 void store_empty(struct store *store);
+
+/* There will be no guest any more: forget what store_empty() leaves. */
+void store_close(struct store *store);
 
 #endif /* VDISPL_BUFFER_H */

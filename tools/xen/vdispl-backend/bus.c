@@ -234,6 +234,7 @@ static void free_device(struct bus *bus, struct device *device)
 	char *path;
 
 	device_disconnect(device);
+	store_close(&device->store);
 	if (device->frontend && asprintf(&path, "%s/state",
 					 device->frontend) >= 0) {
 		xs_unwatch(bus->xs, path, TOKEN);

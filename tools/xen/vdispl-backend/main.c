@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@
 
 #define STATS_SECONDS	10
 #define RELEASE_POLL_MS	5
+#define REAP_POLL_MS	1000
 
 struct backend {
 	struct display display;
@@ -49,7 +51,10 @@ static int open_signals(struct backend *be)
 {
 	sigset_t set;
 
+	/* Whoever reads the output may go: no reason to leave guests alone. */
+	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
@@ -92,10 +97,22 @@ static int open_xen(struct backend *be)
 	return ret ? ret : add_source(be, bus_fd(&be->bus));
 }
 
+/* Each buffer of a guest takes a descriptor. */
+static void allow_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int set_up(struct backend *be)
 {
 	int ret;
 
+	allow_descriptors();
 	be->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (be->epoll < 0)
 		return -errno;
@@ -171,6 +188,9 @@ static int serve_all(struct backend *be)
 			timeout = 0;
 		else if (d->num_waiting && timeout)
 			timeout = RELEASE_POLL_MS;
+		store_reap(&d->store);
+		if (d->store.lingering && timeout < 0)
+			timeout = REAP_POLL_MS;
 	}
 	return timeout;
 }
