@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -19,6 +20,8 @@
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+
+#include <xentoollog.h>
 
 #include "bus.h"
 
@@ -77,17 +80,44 @@ static int open_timer(struct backend *be)
 	return add_source(be, be->timer);
 }
 
+/*
+ * The library reports each reference that cannot be mapped, and each question
+ * for pages still in use: a guest would fill the log.
+ */
+static void drop_message(struct xentoollog_logger *logger,
+			 xentoollog_level level, int error, const char *context,
+			 const char *format, va_list args)
+{
+	(void)logger;
+	(void)level;
+	(void)error;
+	(void)context;
+	(void)format;
+	(void)args;
+}
+
+static void keep_logger(struct xentoollog_logger *logger)
+{
+	(void)logger;
+}
+
 static int open_xen(struct backend *be)
 {
+	static struct xentoollog_logger silent = {
+		.vmessage = drop_message,
+		.destroy = keep_logger,
+	};
 	int ret;
 
 	be->xen.null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (be->xen.null < 0)
 		return -errno;
-	be->xen.gnttab = xengnttab_open(NULL, 0);
+	be->xen.gnttab = xengnttab_open(&silent, 0);
 	be->xen.evtchn = xenevtchn_open(NULL, 0);
-	if (!be->xen.gnttab || !be->xen.evtchn)
-		return -errno;
+	if (!be->xen.gnttab || !be->xen.evtchn) {
+		fprintf(stderr, "vdispl: cannot open the devices of Xen\n");
+		return errno ? -errno : -ENODEV;
+	}
 	ret = add_source(be, xenevtchn_fd(be->xen.evtchn));
 	if (ret)
 		return ret;
