@@ -288,7 +288,7 @@ static int fill_buffer(struct store *store, struct buffer *buf,
 	buf->refs = calloc(buf->pages, sizeof(*buf->refs));
 	if (!buf->refs)
 		return -ENOMEM;
-	if (alloc && store->copy)
+	if (alloc && (store->copy || !store->alloc))
 		return -EOPNOTSUPP;
 	if (alloc)
 		return share_card_memory(store, buf, req->gref_directory);

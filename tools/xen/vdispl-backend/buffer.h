@@ -72,6 +72,7 @@ struct framebuffer {
  * @domid:	the guest
  * @cards:	bit mask of the cards that the device's outputs are on
  * @copy:	copy frames instead of sharing them
+ * @alloc:	the device may have memory of this side
  * @buffers:	list
  * @lingering:	destroyed buffers that the guest has not unmapped; they count
  * @framebuffers: list
@@ -85,6 +86,7 @@ struct store {
 	uint32_t domid;
 	uint32_t cards;
 	bool copy;
+	bool alloc;
 	struct buffer *buffers;
 	struct buffer *lingering;
 	struct framebuffer *framebuffers;

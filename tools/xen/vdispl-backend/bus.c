@@ -141,8 +141,12 @@ static int connect_device(struct bus *bus, struct device *device)
 {
 	struct connector_config config[MAX_CONNECTORS] = { 0 };
 	unsigned int count = 0;
+	uint32_t alloc;
 	int ret = 0;
 
+	device->store.alloc = !read_number(bus, device->frontend,
+					   XENDISPL_FIELD_BE_ALLOC, &alloc) &&
+			      alloc == 1;
 	while (!ret && count < MAX_CONNECTORS &&
 	       has_connector(bus, device, count)) {
 		ret = read_config(bus, device, count, &config[count]);
