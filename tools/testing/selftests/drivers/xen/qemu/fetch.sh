@@ -332,13 +332,20 @@ fetch_tree()
 	unpack_source "$RIG_TREE"
 }
 
+# A kernel with a configuration of its own is built, and its headers are where
+# that was.
+is_built()
+{
+	[ -e "$RIG_CONFIG" ]
+}
+
 # Two rigs on one machine share the cache.
 mkdir -p "$RIG_CACHE"
 exec 9>"$RIG_CACHE/fetch.lock"
 flock 9
 
 PARTS='xen kernel headers source'
-if [ -e "$RIG_CONFIG" ]; then
+if is_built; then
 	PARTS='xen tree source'
 else
 	apt_setup "$SERIES_SUITES"
@@ -359,8 +366,8 @@ for what in "${@:-$PARTS}"; do
 		esac
 		case $one in
 		xen) fetch_xen ;;
-		kernel) fetch_kernel "$abi" ;;
-		headers) fetch_headers "$abi" ;;
+		kernel) is_built || fetch_kernel "$abi" ;;
+		headers) is_built || fetch_headers "$abi" ;;
 		source) fetch_source ;;
 		tree) fetch_tree ;;
 		tarball) fetch_tarball ;;

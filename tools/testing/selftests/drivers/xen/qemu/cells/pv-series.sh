@@ -18,4 +18,5 @@ cell_options()
 	PROGRAMS+=(grant-users.sh)
 	CELL_SLOWNESS=4
 	CELL_FRAMES=0
+	CELL_BACKEND=pv
 }
