@@ -310,6 +310,8 @@ unpack_source()
 	mkdir -p "$tree.new"
 	tar -xJf "$RIG_TARBALL" -C "$tree.new" --strip-components=1 \
 		--no-same-owner "${REPLACED[@]}" "${@/#/$top/}"
+	# One without all that is wanted may be there from an earlier time.
+	rm -rf -- "$tree"
 	mv -- "$tree.new" "$tree"
 }
 
