@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include <drm_fourcc.h>
@@ -25,36 +26,53 @@ static int find_mode(struct kms *kms, const drmModeConnector *conn,
 	return -ENOENT;
 }
 
+/* What can drive a connector. */
+static int find_crtc(struct kms *kms, const drmModeRes *res,
+		     const drmModeConnector *conn)
+{
+	drmModeEncoder *encoder;
+	int first;
+
+	if (!conn->count_encoders)
+		return -ENODEV;
+	encoder = drmModeGetEncoder(kms->fd, conn->encoders[0]);
+	if (!encoder)
+		return -errno;
+	first = ffs((int)encoder->possible_crtcs) - 1;
+	drmModeFreeEncoder(encoder);
+	if (first < 0 || first >= res->count_crtcs)
+		return -ENODEV;
+	kms->connector = conn->connector_id;
+	kms->crtc = res->crtcs[first];
+	return 0;
+}
+
 static int find_screen(struct kms *kms, const drmModeRes *res, uint32_t width,
 		       uint32_t height)
 {
 	int ret = -ENODEV;
 
-	if (!res->count_crtcs)
-		return -ENODEV;
-	kms->crtc = res->crtcs[0];
 	for (int i = 0; i < res->count_connectors && ret; i++) {
 		drmModeConnector *conn;
 
 		conn = drmModeGetConnector(kms->fd, res->connectors[i]);
 		if (!conn)
 			continue;
-		if (conn->connection == DRM_MODE_CONNECTED) {
-			kms->connector = conn->connector_id;
-			ret = find_mode(kms, conn, width, height);
-		}
+		if (conn->connection == DRM_MODE_CONNECTED)
+			ret = find_mode(kms, conn, width, height) ?:
+			      find_crtc(kms, res, conn);
 		drmModeFreeConnector(conn);
 	}
 	return ret;
 }
 
-int kms_open(struct kms *kms, const char *node, uint32_t width,
-	     uint32_t height)
+/* Takes the descriptor. */
+static int init_kms(struct kms *kms, int fd, uint32_t width, uint32_t height)
 {
 	drmModeRes *res;
 	int ret;
 
-	*kms = (struct kms){ .fd = open(node, O_RDWR | O_CLOEXEC) };
+	*kms = (struct kms){ .fd = fd };
 	if (kms->fd < 0)
 		return -errno;
 	res = drmModeGetResources(kms->fd);
@@ -64,6 +82,19 @@ int kms_open(struct kms *kms, const char *node, uint32_t width,
 	if (ret)
 		kms_close(kms);
 	return ret;
+}
+
+int kms_open(struct kms *kms, const char *node, uint32_t width,
+	     uint32_t height)
+{
+	return init_kms(kms, open(node, O_RDWR | O_CLOEXEC), width, height);
+}
+
+int kms_beside(struct kms *kms, const struct kms *other, uint32_t width,
+	       uint32_t height)
+{
+	return init_kms(kms, fcntl(other->fd, F_DUPFD_CLOEXEC, 0), width,
+			height);
 }
 
 void kms_close(struct kms *kms)

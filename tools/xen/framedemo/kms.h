@@ -42,6 +42,18 @@ struct kms_buffer {
 
 int kms_open(struct kms *kms, const char *node, uint32_t width,
 	     uint32_t height);
+
+/**
+ * kms_beside() - another screen of an open device
+ * @kms:	filled in
+ * @other:	the device; each of both is closed by itself
+ * @width:	in pixels; the first screen that has such a mode is taken
+ * @height:	in pixels
+ *
+ * Return: 0 or a negative errno.
+ */
+int kms_beside(struct kms *kms, const struct kms *other, uint32_t width,
+	       uint32_t height);
 void kms_close(struct kms *kms);
 
 /**
