@@ -27,10 +27,46 @@ static char *read_node(struct bus *bus, const char *dir, const char *node)
 	return value;
 }
 
-static int read_number(struct bus *bus, const char *dir, const char *node,
-		       uint32_t *number)
+/* The domain that a node belongs to, or -1. */
+static long owner_of(struct bus *bus, const char *dir, const char *node)
 {
-	char *value = read_node(bus, dir, node);
+	struct xs_permissions *perms;
+	unsigned int count;
+	char *path;
+	long owner = -1;
+
+	if (asprintf(&path, "%s/%s", dir, node) < 0)
+		return -1;
+	perms = xs_get_permissions(bus->xs, XBT_NULL, path, &count);
+	if (perms && count)
+		owner = perms[0].id;
+	free(perms);
+	free(path);
+	return owner;
+}
+
+/*
+ * A node that the tool stack has written below the guest's path, or NULL. It
+ * belongs to this domain, as do those of the backend's path. The directory is
+ * the guest's, who can have removed the node and made one of its own.
+ */
+static char *read_given(struct bus *bus, const struct device *device,
+			const char *node)
+{
+	char *value = read_node(bus, device->frontend, node);
+	long owner = owner_of(bus, device->frontend, node);
+
+	/* The owner is asked for last: nobody but us can change a node of ours. */
+	if (value && owner >= 0 &&
+	    owner == owner_of(bus, device->backend, "frontend"))
+		return value;
+	free(value);
+	return NULL;
+}
+
+/* Takes the value, which may be NULL. */
+static int parse_number(char *value, uint32_t *number)
+{
 	char *end;
 	int ret = 0;
 
@@ -42,6 +78,12 @@ static int read_number(struct bus *bus, const char *dir, const char *node,
 		ret = -EINVAL;
 	free(value);
 	return ret;
+}
+
+static int read_number(struct bus *bus, const char *dir, const char *node,
+		       uint32_t *number)
+{
+	return parse_number(read_node(bus, dir, node), number);
 }
 
 /* Whether the tool stack still has a device, within a transaction. */
@@ -99,11 +141,11 @@ static uint32_t state_of(struct bus *bus, const char *dir)
 							state;
 }
 
-static int read_config(struct bus *bus, struct device *device,
-		       unsigned int index, struct connector_config *config)
+/* Where the guest says that a connector's rings are. */
+static int read_address(struct bus *bus, const struct device *device,
+			unsigned int index, struct ring_address *at)
 {
-	struct ring_address *at = &config->address;
-	char *dir, *size;
+	char *dir;
 	int ret;
 
 	if (asprintf(&dir, "%s/%u", device->frontend, index) < 0)
@@ -113,28 +155,45 @@ static int read_config(struct bus *bus, struct device *device,
 	      read_number(bus, dir, XENDISPL_FIELD_REQ_CHANNEL, &at->req_port) ?:
 	      read_number(bus, dir, XENDISPL_FIELD_EVT_RING_REF, &at->evt_ref) ?:
 	      read_number(bus, dir, XENDISPL_FIELD_EVT_CHANNEL, &at->evt_port);
-	size = read_node(bus, dir, XENDISPL_FIELD_RESOLUTION);
-	if (!ret && (!size || sscanf(size, "%" SCNu32 "x%" SCNu32,
-				     &config->width, &config->height) != 2))
-		ret = -EINVAL;
-	config->name = read_node(bus, dir, XENDISPL_FIELD_UNIQUE_ID);
-	if (!ret && !config->name)
-		ret = -ENOENT;
-	free(size);
 	free(dir);
 	return ret;
 }
 
-static bool has_connector(struct bus *bus, struct device *device,
-			  unsigned int index)
+/* What the tool stack says of a connector. Return: -ENOENT if there is none. */
+static int read_connector(struct bus *bus, const struct device *device,
+			  unsigned int index, struct connector_config *config)
 {
 	char node[32];
 	char *size;
+	int ret = 0;
 
 	snprintf(node, sizeof(node), "%u/" XENDISPL_FIELD_RESOLUTION, index);
-	size = read_node(bus, device->frontend, node);
+	size = read_given(bus, device, node);
+	if (!size)
+		return -ENOENT;
+	if (sscanf(size, "%" SCNu32 "x%" SCNu32, &config->width,
+		   &config->height) != 2)
+		ret = -EINVAL;
 	free(size);
-	return size;
+	snprintf(node, sizeof(node), "%u/" XENDISPL_FIELD_UNIQUE_ID, index);
+	config->name = read_given(bus, device, node);
+	return ret || config->name ? ret : -EACCES;
+}
+
+static int read_configs(struct bus *bus, const struct device *device,
+			struct connector_config *config, unsigned int *count)
+{
+	while (*count < MAX_CONNECTORS) {
+		int ret = read_connector(bus, device, *count, &config[*count]);
+
+		if (ret)
+			return ret == -ENOENT && *count ? 0 : ret;
+		ret = read_address(bus, device, *count, &config[*count].address);
+		++*count;
+		if (ret)
+			return ret;
+	}
+	return 0;
 }
 
 static int connect_device(struct bus *bus, struct device *device)
@@ -142,19 +201,15 @@ static int connect_device(struct bus *bus, struct device *device)
 	struct connector_config config[MAX_CONNECTORS] = { 0 };
 	unsigned int count = 0;
 	uint32_t alloc;
-	int ret = 0;
+	int ret;
 
-	device->store.alloc = !read_number(bus, device->frontend,
-					   XENDISPL_FIELD_BE_ALLOC, &alloc) &&
-			      alloc == 1;
-	while (!ret && count < MAX_CONNECTORS &&
-	       has_connector(bus, device, count)) {
-		ret = read_config(bus, device, count, &config[count]);
-		count++;
-	}
+	device->store.alloc = !parse_number(read_given(bus, device,
+						       XENDISPL_FIELD_BE_ALLOC),
+					    &alloc) && alloc == 1;
+	ret = read_configs(bus, device, config, &count);
 	if (!ret)
-		ret = count ? device_connect(device, config, count) : -ENOENT;
-	for (unsigned int i = 0; i < count; i++)
+		ret = device_connect(device, config, count);
+	for (unsigned int i = 0; i < MAX_CONNECTORS; i++)
 		free((char *)config[i].name);
 	return ret;
 }
