@@ -400,25 +400,43 @@ int buffer_destroy(struct store *store, uint64_t cookie, int *number)
 	return 0;
 }
 
+static int add_to_card(struct store *store, struct framebuffer *fb,
+		       const struct xendispl_fb_attach_req *req,
+		       unsigned int card)
+{
+	const struct buffer *buf = fb->buffer;
+	uint32_t handles[4] = { buf->cards[card].handle };
+	uint32_t pitches[4] = { buf->cards[card].pitch };
+	/* A copy has its pixels at the start. */
+	uint32_t offsets[4] = { buf->guest ? 0 : buf->offset };
+
+	return drmModeAddFB2(card_fd(store, card), req->width, req->height,
+			     req->pixel_format, handles, pitches, offsets,
+			     &fb->ids[card], 0) ? -errno : 0;
+}
+
+/*
+ * The guest does not tell which of its connectors this is for, so a card need
+ * not be able to show it; to show it there fails then.
+ */
 static int add_to_cards(struct store *store, struct framebuffer *fb,
 			const struct xendispl_fb_attach_req *req)
 {
-	const struct buffer *buf = fb->buffer;
+	int error = -EINVAL;
+	bool added = false;
 
 	for (unsigned int i = 0; i < MAX_CARDS; i++) {
-		uint32_t handles[4] = { buf->cards[i].handle };
-		uint32_t pitches[4] = { buf->cards[i].pitch };
-		/* A copy has its pixels at the start. */
-		uint32_t offsets[4] = { buf->guest ? 0 : buf->offset };
+		int ret;
 
 		if (!has_card(store, i))
 			continue;
-		if (drmModeAddFB2(card_fd(store, i), req->width, req->height,
-				  req->pixel_format, handles, pitches, offsets,
-				  &fb->ids[i], 0))
-			return -errno;
+		ret = add_to_card(store, fb, req, i);
+		if (ret)
+			error = ret;
+		else
+			added = true;
 	}
-	return 0;
+	return added ? 0 : error;
 }
 
 int framebuffer_attach(struct store *store,

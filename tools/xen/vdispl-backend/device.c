@@ -89,7 +89,7 @@ static int set_config(struct connector *conn,
 	if (!fb)
 		return -ENOENT;
 	if (req->width > output->mode.hdisplay ||
-	    req->height > output->mode.vdisplay)
+	    req->height > output->mode.vdisplay || !fb->ids[output->card])
 		return -EINVAL;
 	conn->stats.copied += framebuffer_update(fb, output->card);
 	ret = output_show(store->display, output, fb->ids[output->card],
@@ -112,6 +112,8 @@ static int page_flip(struct connector *conn,
 		return -ENOENT;
 	if (output->flipping)
 		return -EBUSY;
+	if (!fb->ids[output->card])
+		return -EINVAL;
 	conn->stats.copied += framebuffer_update(fb, output->card);
 	ret = output_flip(store->display, output, fb->ids[output->card]);
 	if (ret)
