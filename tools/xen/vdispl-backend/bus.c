@@ -263,10 +263,12 @@ static void follow_frontend(struct bus *bus, struct device *device)
 	case XenbusStateClosing:
 	case XenbusStateClosed:
 		device_disconnect(device);
-		await_guest(bus, device);
+		/* It may not come before the last time has come to its end. */
+		if (!device->closing)
+			await_guest(bus, device);
 		break;
 	case XenbusStateInitialised:
-		if (device->connected)
+		if (device->connected || device->closing)
 			break;
 		ret = connect_device(bus, device);
 		if (ret)
@@ -393,6 +395,11 @@ static void remove_unseen(struct bus *bus)
 			link = &device->next;
 			continue;
 		}
+		device_disconnect(device);
+		if (device->closing) {
+			link = &device->next;
+			continue;
+		}
 		*link = device->next;
 		free_device(bus, device);
 	}
@@ -455,6 +462,22 @@ void bus_dispatch(struct bus *bus)
 		note_event(bus, event[XS_WATCH_PATH]);
 		free(event);
 	}
+}
+
+static void settle(struct bus *bus)
+{
+	for (struct device *d = bus->devices; d; d = d->next) {
+		if (!d->closing || !device_settle(d))
+			continue;
+		/* Its guest may have come back, or the device may have gone. */
+		d->changed = true;
+		bus->rescan = true;
+	}
+}
+
+void bus_follow(struct bus *bus)
+{
+	settle(bus);
 	if (bus->rescan) {
 		bus->rescan = false;
 		scan(bus);
@@ -474,6 +497,7 @@ void bus_close(struct bus *bus)
 
 		bus->devices = device->next;
 		device_disconnect(device);
+		device_settle_now(device);
 		set_state(bus, device, XenbusStateClosed);
 		free_device(bus, device);
 	}

@@ -31,7 +31,10 @@ struct bus {
 /* Return: 0 or a negative errno. */
 int bus_open(struct bus *bus);
 int bus_fd(const struct bus *bus);
+/* Note what has changed. */
 void bus_dispatch(struct bus *bus);
+/* Follow what has changed, and what has ended meanwhile. */
+void bus_follow(struct bus *bus);
 void bus_close(struct bus *bus);
 
 /* The guest breaks the protocol: it is as if it had closed the device. */

@@ -7,6 +7,12 @@
 /* A guest that asks without end must not keep others from being served. */
 #define REQUESTS_AT_A_TIME	8
 
+/* What is neither success nor an error: the answer to a request has to wait. */
+enum {
+	LATER = 1,		/* until pages are released */
+	AGAIN = 2,		/* the request, too: until an output is not busy */
+};
+
 static void flip_done(void *owner)
 {
 	struct connector *conn = owner;
@@ -53,26 +59,67 @@ int device_connect(struct device *device,
 	return 0;
 }
 
-void device_disconnect(struct device *device)
+static void drop_connectors(struct device *device)
 {
 	struct store *store = &device->store;
 
-	if (!device->connected)
-		return;
-	device_print_stats(device);
 	for (unsigned int i = 0; i < device->num_connectors; i++)
 		if (device->connectors[i].output)
 			output_release(store->display,
 				       device->connectors[i].output);
-	store_empty(store);
+	device->num_connectors = 0;
+}
+
+static void drop_waiting(struct device *device)
+{
 	/* The numbers were kept for these. */
 	for (unsigned int i = 0; i < device->num_waiting; i++)
 		buffer_abandon(device->waiting[i].number);
-	for (unsigned int i = 0; i < device->num_connectors; i++)
-		ring_unbind(&device->connectors[i].ring, store->xen);
 	device->num_waiting = 0;
-	device->num_connectors = 0;
+}
+
+bool device_settle(struct device *device)
+{
+	struct store *store = &device->store;
+	bool clear = true;
+
+	for (unsigned int i = 0; i < device->num_connectors; i++) {
+		struct output *output = device->connectors[i].output;
+
+		/* Each is told, so that none is waited for twice as long. */
+		if (output && !output_clear(store->display, output))
+			clear = false;
+	}
+	if (!clear)
+		return false;
+	drop_connectors(device);
+	store_empty(store);
+	drop_waiting(device);
+	device->closing = false;
+	return true;
+}
+
+void device_settle_now(struct device *device)
+{
+	for (unsigned int i = 0; i < device->num_connectors; i++) {
+		struct output *output = device->connectors[i].output;
+
+		if (output)
+			output_clear_now(device->store.display, output);
+	}
+	device_settle(device);
+}
+
+void device_disconnect(struct device *device)
+{
+	if (!device->connected)
+		return;
+	device_print_stats(device);
+	for (unsigned int i = 0; i < device->num_connectors; i++)
+		ring_unbind(&device->connectors[i].ring, device->store.xen);
 	device->connected = false;
+	device->closing = true;
+	device_settle(device);
 }
 
 static int set_config(struct connector *conn,
@@ -83,6 +130,8 @@ static int set_config(struct connector *conn,
 	struct framebuffer *fb;
 	int ret;
 
+	if (output->busy)
+		return AGAIN;
 	if (!req->fb_cookie)
 		return output_blank(store->display, output);
 	fb = framebuffer_find(store, req->fb_cookie);
@@ -110,8 +159,8 @@ static int page_flip(struct connector *conn,
 
 	if (!fb)
 		return -ENOENT;
-	if (output->flipping)
-		return -EBUSY;
+	if (output->busy)
+		return AGAIN;
 	if (!fb->ids[output->card])
 		return -EINVAL;
 	conn->stats.copied += framebuffer_update(fb, output->card);
@@ -124,24 +173,54 @@ static int page_flip(struct connector *conn,
 	return 0;
 }
 
-/* Return: 1 if the answer has to wait, else as a request's. */
-static int destroy(struct connector *conn, const struct xendispl_req *req)
+/*
+ * A framebuffer that is shown would be waited for when it is removed, so what
+ * shows it is blanked first.
+ */
+static int take_off(struct device *device, const struct framebuffer *fb)
 {
-	struct device *device = conn->device;
+	for (unsigned int i = 0; i < device->num_connectors; i++) {
+		struct output *output = device->connectors[i].output;
+
+		if (!output->fb || output->fb != fb->ids[output->card])
+			continue;
+		/* Of a flip the guest is told. */
+		if (output->busy ||
+		    !output_clear(device->store.display, output))
+			return AGAIN;
+	}
+	return 0;
+}
+
+static int detach(struct device *device, uint64_t cookie)
+{
+	struct framebuffer *fb = framebuffer_find(&device->store, cookie);
+	int ret = fb ? take_off(device, fb) : 0;
+
+	return ret ? ret : framebuffer_detach(&device->store, cookie);
+}
+
+static int destroy(struct device *device, uint16_t id, uint64_t cookie)
+{
+	struct framebuffer *fb = device->store.framebuffers;
 	int number;
-	int ret;
+	int ret = 0;
 
 	if (device->num_waiting == MAX_WAITING)
 		return -EBUSY;
-	ret = buffer_destroy(&device->store, req->op.dbuf_destroy.dbuf_cookie,
-			     &number);
+	for (; fb && !ret; fb = fb->next)
+		if (fb->buffer->cookie == cookie)
+			ret = take_off(device, fb);
+	if (ret)
+		return ret;
+	ret = buffer_destroy(&device->store, cookie, &number);
 	if (ret || number < 0 || buffer_released(&device->store, number))
 		return ret;
 	device->waiting[device->num_waiting++] = (struct waiting){
 		.number = number,
-		.id = req->id,
+		.id = id,
 	};
-	return 1;
+	return LATER;
 }
 
 /* What belongs to the whole device comes by its first connector. */
@@ -159,11 +238,12 @@ static int handle_buffers(struct connector *conn,
 	case XENDISPL_OP_DBUF_CREATE:
 		return buffer_create(store, &req->op.dbuf_create);
 	case XENDISPL_OP_DBUF_DESTROY:
-		return destroy(conn, req);
+		return destroy(conn->device, req->id,
+			       req->op.dbuf_destroy.dbuf_cookie);
 	case XENDISPL_OP_FB_ATTACH:
 		return framebuffer_attach(store, &req->op.fb_attach);
 	case XENDISPL_OP_FB_DETACH:
-		return framebuffer_detach(store, req->op.fb_detach.fb_cookie);
+		return detach(conn->device, req->op.fb_detach.fb_cookie);
 	}
 	return -EOPNOTSUPP;
 }
@@ -203,11 +283,28 @@ static void answer(struct connector *conn, uint16_t id, uint8_t operation,
 		     ret ? protocol_error(ret) : 0);
 }
 
-/* Whether it may wait for a screen, or for many pages to be mapped. */
+/* Whether many pages may have to be mapped or unmapped. */
 static bool takes_long(const struct xendispl_req *req)
 {
-	return req->operation != XENDISPL_OP_PG_FLIP &&
-	       req->operation != XENDISPL_OP_FB_ATTACH;
+	return req->operation == XENDISPL_OP_DBUF_CREATE ||
+	       req->operation == XENDISPL_OP_DBUF_DESTROY;
+}
+
+static int take_request(struct connector *conn, struct xendispl_req *req)
+{
+	if (!conn->holding)
+		return ring_next(&conn->ring, req);
+	conn->holding = false;
+	*req = conn->held;
+	return 1;
+}
+
+static void hold(struct connector *conn, const struct xendispl_req *req)
+{
+	conn->holding = true;
+	conn->held = *req;
+	/* It is looked at again after any event, so also after the right one. */
+	conn->more = true;
 }
 
 static int serve(struct connector *conn)
@@ -216,11 +313,15 @@ static int serve(struct connector *conn)
 	int ret = 0;
 
 	for (int i = 0; i < REQUESTS_AT_A_TIME; i++) {
-		ret = ring_next(&conn->ring, &req);
+		ret = take_request(conn, &req);
 		if (ret <= 0)
 			break;
 		ret = handle(conn, &req);
-		if (ret <= 0)
+		if (ret == AGAIN) {
+			hold(conn, &req);
+			return 0;
+		}
+		if (ret != LATER)
 			answer(conn, req.id, req.operation, ret);
 		ret = 1;
 		if (takes_long(&req))

@@ -24,6 +24,8 @@ struct connector {
 	uint64_t flip_cookie;
 	uint64_t flip_started;
 	bool more;		/* has requests although no event will tell */
+	bool holding;		/* @held waits for an output that is busy */
+	struct xendispl_req held;
 	struct stats stats;
 };
 
@@ -41,6 +43,7 @@ struct waiting {
  * @backend:	path of this side in xenstore
  * @frontend:	path of the guest's side
  * @connected:	rings are bound
+ * @closing:	they are not, but an output still shows something
  * @seen:	still listed; for bus.c
  * @changed:	the guest's state is to be looked at; for bus.c
  * @store:	buffers
@@ -56,6 +59,7 @@ struct device {
 	char *backend;
 	char *frontend;
 	bool connected;
+	bool closing;
 	bool seen;
 	bool changed;
 	struct store store;
@@ -76,7 +80,23 @@ struct connector_config {
 /* Return: 0 or a negative errno; device_disconnect() undoes a part, too. */
 int device_connect(struct device *device,
 		   const struct connector_config *config, unsigned int count);
+
+/**
+ * device_disconnect() - leave the guest's rings, begin to undo all the rest
+ * @device:	is closing afterwards, as long as its screens are busy
+ */
 void device_disconnect(struct device *device);
+
+/**
+ * device_settle() - go on with what device_disconnect() has begun
+ * @device:	closing
+ *
+ * Return: true if nothing of the guest is left.
+ */
+bool device_settle(struct device *device);
+
+/* Wait for that; for the end of the program. */
+void device_settle_now(struct device *device);
 
 /**
  * device_serve() - answer requests

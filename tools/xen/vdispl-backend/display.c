@@ -2,15 +2,45 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "display.h"
 
+/* More than any refresh takes. */
+#define LAST_WAIT_MS	1000
+
+static const uint32_t object_types[NUM_OBJECTS] = {
+	[OBJECT_CRTC] = DRM_MODE_OBJECT_CRTC,
+	[OBJECT_CONNECTOR] = DRM_MODE_OBJECT_CONNECTOR,
+	[OBJECT_PLANE] = DRM_MODE_OBJECT_PLANE,
+};
+
+static const struct {
+	enum object object;
+	const char *name;
+} properties[NUM_PROPERTIES] = {
+	[CRTC_ACTIVE] = { OBJECT_CRTC, "ACTIVE" },
+	[CRTC_MODE] = { OBJECT_CRTC, "MODE_ID" },
+	[CONNECTOR_CRTC] = { OBJECT_CONNECTOR, "CRTC_ID" },
+	[PLANE_FB] = { OBJECT_PLANE, "FB_ID" },
+	[PLANE_CRTC] = { OBJECT_PLANE, "CRTC_ID" },
+	[PLANE_SRC_X] = { OBJECT_PLANE, "SRC_X" },
+	[PLANE_SRC_Y] = { OBJECT_PLANE, "SRC_Y" },
+	[PLANE_SRC_W] = { OBJECT_PLANE, "SRC_W" },
+	[PLANE_SRC_H] = { OBJECT_PLANE, "SRC_H" },
+	[PLANE_CRTC_X] = { OBJECT_PLANE, "CRTC_X" },
+	[PLANE_CRTC_Y] = { OBJECT_PLANE, "CRTC_Y" },
+	[PLANE_CRTC_W] = { OBJECT_PLANE, "CRTC_W" },
+	[PLANE_CRTC_H] = { OBJECT_PLANE, "CRTC_H" },
+};
+
 static int open_card(struct display *display, const char *node)
 {
 	struct card *card = &display->cards[display->num_cards];
+	int ret;
 
 	for (unsigned int i = 0; i < display->num_cards; i++)
 		if (!strcmp(display->cards[i].node, node))
@@ -21,9 +51,12 @@ static int open_card(struct display *display, const char *node)
 	if (card->fd < 0)
 		return -errno;
 	card->node = strdup(node);
-	if (!card->node) {
+	/* Without atomic commits, to show something is to wait for the screen. */
+	if (!card->node || drmSetClientCap(card->fd, DRM_CLIENT_CAP_ATOMIC, 1)) {
+		ret = card->node ? -EOPNOTSUPP : -ENOMEM;
+		free(card->node);
 		close(card->fd);
-		return -ENOMEM;
+		return ret;
 	}
 	return (int)display->num_cards++;
 }
@@ -37,6 +70,82 @@ static void probe(const struct card *card, uint32_t connector)
 		drmModeFreeConnector(conn);
 }
 
+/**
+ * get_property() - look for a property of an object
+ * @card:	has the object
+ * @object:	id
+ * @type:	DRM_MODE_OBJECT_*
+ * @name:	of the property
+ * @value:	gets what it is, may be NULL
+ *
+ * Return: its id, or 0.
+ */
+static uint32_t get_property(const struct card *card, uint32_t object,
+			     uint32_t type, const char *name, uint64_t *value)
+{
+	drmModeObjectProperties *props;
+	uint32_t id = 0;
+
+	props = drmModeObjectGetProperties(card->fd, object, type);
+	for (uint32_t i = 0; props && i < props->count_props && !id; i++) {
+		drmModePropertyRes *prop;
+
+		prop = drmModeGetProperty(card->fd, props->props[i]);
+		if (prop && !strcmp(prop->name, name)) {
+			id = prop->prop_id;
+			if (value)
+				*value = props->prop_values[i];
+		}
+		drmModeFreeProperty(prop);
+	}
+	drmModeFreeObjectProperties(props);
+	return id;
+}
+
+static bool is_primary(const struct card *card, const drmModePlane *plane,
+		       int crtc_index)
+{
+	uint64_t type;
+
+	return plane->possible_crtcs & (1u << crtc_index) &&
+	       get_property(card, plane->plane_id, DRM_MODE_OBJECT_PLANE,
+			    "type", &type) &&
+	       type == DRM_PLANE_TYPE_PRIMARY;
+}
+
+/* Return: the id of the plane that a CRTC cannot do without, or 0. */
+static uint32_t find_plane(const struct card *card, int crtc_index)
+{
+	drmModePlaneRes *res = drmModeGetPlaneResources(card->fd);
+	uint32_t found = 0;
+
+	for (uint32_t i = 0; res && i < res->count_planes && !found; i++) {
+		drmModePlane *plane;
+
+		plane = drmModeGetPlane(card->fd, res->planes[i]);
+		if (plane && is_primary(card, plane, crtc_index))
+			found = plane->plane_id;
+		drmModeFreePlane(plane);
+	}
+	drmModeFreePlaneResources(res);
+	return found;
+}
+
+static int find_properties(const struct card *card, struct output *output)
+{
+	for (int i = 0; i < NUM_PROPERTIES; i++) {
+		enum object object = properties[i].object;
+
+		output->properties[i] = get_property(card,
+						     output->objects[object],
+						     object_types[object],
+						     properties[i].name, NULL);
+		if (!output->properties[i])
+			return -ENODEV;
+	}
+	return 0;
+}
+
 /* The connector with the CRTC's number: cards here have one each per output. */
 static int find_objects(const struct card *card, struct output *output,
 			int index)
@@ -48,13 +157,14 @@ static int find_objects(const struct card *card, struct output *output,
 		return -errno;
 	if (index >= 0 && index < res->count_crtcs &&
 	    index < res->count_connectors) {
-		output->crtc = res->crtcs[index];
-		output->connector = res->connectors[index];
-		probe(card, output->connector);
-		ret = 0;
+		output->objects[OBJECT_CRTC] = res->crtcs[index];
+		output->objects[OBJECT_CONNECTOR] = res->connectors[index];
+		output->objects[OBJECT_PLANE] = find_plane(card, index);
+		probe(card, res->connectors[index]);
+		ret = output->objects[OBJECT_PLANE] ? 0 : -ENODEV;
 	}
 	drmModeFreeResources(res);
-	return ret;
+	return ret ? ret : find_properties(card, output);
 }
 
 static int add_output(struct display *display, char *name, const char *node,
@@ -110,8 +220,8 @@ void display_close(struct display *display)
 	*display = (struct display){ 0 };
 }
 
-static void handle_flip(int fd, unsigned int sequence, unsigned int sec,
-			unsigned int usec, void *data)
+static void handle_end(int fd, unsigned int sequence, unsigned int sec,
+		       unsigned int usec, void *data)
 {
 	struct output *output = data;
 
@@ -119,8 +229,8 @@ static void handle_flip(int fd, unsigned int sequence, unsigned int sec,
 	(void)sequence;
 	(void)sec;
 	(void)usec;
-	output->flipping = false;
-	/* Whoever asked for the flip may have gone, and another have come. */
+	output->busy = false;
+	/* Whoever asked for the flip may have gone. */
 	if (output->report && output->flip_done)
 		output->flip_done(output->owner);
 }
@@ -129,7 +239,7 @@ void display_dispatch(struct card *card)
 {
 	drmEventContext context = {
 		.version = 2,
-		.page_flip_handler = handle_flip,
+		.page_flip_handler = handle_end,
 	};
 
 	drmHandleEvent(card->fd, &context);
@@ -139,10 +249,11 @@ static int find_mode(const struct card *card, struct output *output,
 		     uint32_t width, uint32_t height)
 {
 	/* What the kernel knows: to ask the screen may take long, others wait. */
-	drmModeConnector *conn = drmModeGetConnectorCurrent(card->fd,
-							    output->connector);
+	drmModeConnector *conn;
 	int ret = -ENOENT;
 
+	conn = drmModeGetConnectorCurrent(card->fd,
+					  output->objects[OBJECT_CONNECTOR]);
 	if (!conn)
 		return -errno;
 	for (int i = 0; i < conn->count_modes && ret; i++) {
@@ -153,6 +264,10 @@ static int find_mode(const struct card *card, struct output *output,
 		ret = 0;
 	}
 	drmModeFreeConnector(conn);
+	if (!ret && drmModeCreatePropertyBlob(card->fd, &output->mode,
+					      sizeof(output->mode),
+					      &output->mode_blob))
+		ret = -errno;
 	return ret;
 }
 
@@ -181,39 +296,143 @@ int output_claim(struct display *display, const char *name, uint32_t width,
 
 void output_release(struct display *display, struct output *output)
 {
-	output_blank(display, output);
+	int fd = display->cards[output->card].fd;
+
+	drmModeDestroyPropertyBlob(fd, output->mode_blob);
+	output->mode_blob = 0;
 	output->owner = NULL;
-	output->report = false;
 	output->flip_done = NULL;
+}
+
+static bool put(drmModeAtomicReq *req, const struct output *output,
+		enum property property, uint64_t value)
+{
+	return drmModeAtomicAddProperty(req,
+					output->objects[properties[property].object],
+					output->properties[property],
+					value) >= 0;
+}
+
+/* Takes @req. A framebuffer of 0 is none. */
+static int commit(struct display *display, struct output *output,
+		  drmModeAtomicReq *req, uint32_t flags, uint32_t fb)
+{
+	int fd = display->cards[output->card].fd;
+	int ret;
+
+	flags |= DRM_MODE_ATOMIC_NONBLOCK | DRM_MODE_PAGE_FLIP_EVENT;
+	/* The library returns the error on top of leaving it in errno. */
+	ret = drmModeAtomicCommit(fd, req, flags, output) ? -errno : 0;
+	drmModeAtomicFree(req);
+	if (ret)
+		return ret;
+	output->busy = true;
+	output->report = false;
+	output->fb = fb;
+	return 0;
+}
+
+static bool put_size(drmModeAtomicReq *req, const struct output *output,
+		     uint32_t x, uint32_t y)
+{
+	uint64_t width = output->mode.hdisplay;
+	uint64_t height = output->mode.vdisplay;
+
+	/* What is taken from the framebuffer has 16 bits behind the point. */
+	return put(req, output, PLANE_SRC_X, (uint64_t)x << 16) &&
+	       put(req, output, PLANE_SRC_Y, (uint64_t)y << 16) &&
+	       put(req, output, PLANE_SRC_W, width << 16) &&
+	       put(req, output, PLANE_SRC_H, height << 16) &&
+	       put(req, output, PLANE_CRTC_X, 0) &&
+	       put(req, output, PLANE_CRTC_Y, 0) &&
+	       put(req, output, PLANE_CRTC_W, width) &&
+	       put(req, output, PLANE_CRTC_H, height);
 }
 
 int output_show(struct display *display, struct output *output, uint32_t fb,
 		uint32_t x, uint32_t y)
 {
-	int fd = display->cards[output->card].fd;
+	uint32_t crtc = output->objects[OBJECT_CRTC];
+	drmModeAtomicReq *req;
 
-	return drmModeSetCrtc(fd, output->crtc, fb, x, y, &output->connector,
-			      1, &output->mode) ? -errno : 0;
+	if (output->busy)
+		return -EBUSY;
+	req = drmModeAtomicAlloc();
+	if (!req)
+		return -ENOMEM;
+	if (!put(req, output, CRTC_ACTIVE, 1) ||
+	    !put(req, output, CRTC_MODE, output->mode_blob) ||
+	    !put(req, output, CONNECTOR_CRTC, crtc) ||
+	    !put(req, output, PLANE_FB, fb) ||
+	    !put(req, output, PLANE_CRTC, crtc) ||
+	    !put_size(req, output, x, y)) {
+		drmModeAtomicFree(req);
+		return -ENOMEM;
+	}
+	return commit(display, output, req, DRM_MODE_ATOMIC_ALLOW_MODESET, fb);
 }
 
 int output_blank(struct display *display, struct output *output)
 {
-	int fd = display->cards[output->card].fd;
+	drmModeAtomicReq *req;
 
-	return drmModeSetCrtc(fd, output->crtc, 0, 0, 0, NULL, 0, NULL) ?
-	       -errno : 0;
+	if (output->busy)
+		return -EBUSY;
+	if (!output->fb)
+		return 0;
+	req = drmModeAtomicAlloc();
+	if (!req)
+		return -ENOMEM;
+	if (!put(req, output, CRTC_ACTIVE, 0) ||
+	    !put(req, output, CRTC_MODE, 0) ||
+	    !put(req, output, CONNECTOR_CRTC, 0) ||
+	    !put(req, output, PLANE_FB, 0) ||
+	    !put(req, output, PLANE_CRTC, 0)) {
+		drmModeAtomicFree(req);
+		return -ENOMEM;
+	}
+	return commit(display, output, req, DRM_MODE_ATOMIC_ALLOW_MODESET, 0);
 }
 
 int output_flip(struct display *display, struct output *output, uint32_t fb)
 {
-	int fd = display->cards[output->card].fd;
+	drmModeAtomicReq *req;
+	int ret;
 
-	if (output->flipping)
+	if (output->busy)
 		return -EBUSY;
-	if (drmModePageFlip(fd, output->crtc, fb, DRM_MODE_PAGE_FLIP_EVENT,
-			    output))
-		return -errno;
-	output->flipping = true;
-	output->report = true;
-	return 0;
+	req = drmModeAtomicAlloc();
+	if (!req)
+		return -ENOMEM;
+	if (!put(req, output, PLANE_FB, fb)) {
+		drmModeAtomicFree(req);
+		return -ENOMEM;
+	}
+	ret = commit(display, output, req, 0, fb);
+	output->report = !ret;
+	return ret;
+}
+
+bool output_clear(struct display *display, struct output *output)
+{
+	output->report = false;
+	if (output->busy)
+		return false;
+	/* What cannot be blanked is when the framebuffer goes. */
+	if (output_blank(display, output))
+		output->fb = 0;
+	return !output->busy;
+}
+
+void output_clear_now(struct display *display, struct output *output)
+{
+	struct card *card = &display->cards[output->card];
+	struct pollfd pfd = { .fd = card->fd, .events = POLLIN };
+
+	while (!output_clear(display, output)) {
+		if (poll(&pfd, 1, LAST_WAIT_MS) > 0)
+			display_dispatch(card);
+		else
+			output->busy = false;
+	}
 }

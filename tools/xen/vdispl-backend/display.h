@@ -2,6 +2,10 @@
 /*
  * What guests are shown on: KMS devices ("cards") and their outputs. Functions
  * return 0 or a negative errno.
+ *
+ * Nothing here waits for a screen: what an output is told to show it shows some
+ * time later, is busy until then, and cannot be told anything else. The end of
+ * that is an event of the card.
  */
 #ifndef VDISPL_DISPLAY_H
 #define VDISPL_DISPLAY_H
@@ -20,26 +24,56 @@ struct card {
 	int fd;
 };
 
+/* The objects of a card that an output is made of. */
+enum object {
+	OBJECT_CRTC,
+	OBJECT_CONNECTOR,
+	OBJECT_PLANE,
+	NUM_OBJECTS,
+};
+
+/* What of them is set. */
+enum property {
+	CRTC_ACTIVE,
+	CRTC_MODE,
+	CONNECTOR_CRTC,
+	PLANE_FB,
+	PLANE_CRTC,
+	PLANE_SRC_X,
+	PLANE_SRC_Y,
+	PLANE_SRC_W,
+	PLANE_SRC_H,
+	PLANE_CRTC_X,
+	PLANE_CRTC_Y,
+	PLANE_CRTC_W,
+	PLANE_CRTC_H,
+	NUM_PROPERTIES,
+};
+
 /**
  * struct output - one CRTC with a connector
  * @name:	what a guest's connector has as its unique-id
  * @card:	index of the card
- * @crtc:	object of the card
- * @connector:	object of the card
+ * @objects:	ids, by enum object
+ * @properties:	ids, by enum property
  * @mode:	of the guest that has it
+ * @mode_blob:	@mode as the card knows it, or 0
  * @owner:	the guest's connector that has it, or NULL
- * @flipping:	a flip has not ended yet
- * @report:	@owner asked for that flip
- * @flip_done:	called when it has ended, with @owner
+ * @fb:		framebuffer that it shows or is going to show, or 0
+ * @busy:	what it was told last has not come to its end yet
+ * @report:	that was a flip of which @owner wants to know the end
+ * @flip_done:	called then, with @owner
  */
 struct output {
 	char *name;
 	unsigned int card;
-	uint32_t crtc;
-	uint32_t connector;
+	uint32_t objects[NUM_OBJECTS];
+	uint32_t properties[NUM_PROPERTIES];
 	drmModeModeInfo mode;
+	uint32_t mode_blob;
 	void *owner;
-	bool flipping;
+	uint32_t fb;
+	bool busy;
 	bool report;
 	void (*flip_done)(void *owner);
 };
@@ -65,12 +99,26 @@ void display_dispatch(struct card *card);
 /* Give the output of a name to a guest's connector, for a size. */
 int output_claim(struct display *display, const char *name, uint32_t width,
 		 uint32_t height, void *owner, struct output **claimed);
+/* It shows nothing and is not busy. */
 void output_release(struct display *display, struct output *output);
 
+/* Begin something; -EBUSY if it is busy. */
 int output_show(struct display *display, struct output *output, uint32_t fb,
 		uint32_t x, uint32_t y);
 int output_blank(struct display *display, struct output *output);
-/* -EBUSY while the last flip has not ended. */
 int output_flip(struct display *display, struct output *output, uint32_t fb);
+
+/**
+ * output_clear() - have an output show nothing, whatever that takes
+ * @display:	it is a part of
+ * @output:	is not told of the end of a flip any more
+ *
+ * Return: true when it shows nothing; else this is to be called again when its
+ * card has had something to say.
+ */
+bool output_clear(struct display *display, struct output *output);
+
+/* The same, but wait for it; for the end of the program. */
+void output_clear_now(struct display *display, struct output *output);
 
 #endif /* VDISPL_DISPLAY_H */

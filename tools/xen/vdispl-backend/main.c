@@ -5,7 +5,7 @@
  *
  *	vdispl-backend --output NAME=NODE[,INDEX] ... [--copy] [--stats]
  *
- * One process, one loop; nothing in it waits for a guest.
+ * One process, one loop; nothing in it waits for a guest or for a screen.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -209,6 +209,7 @@ static int serve_all(struct backend *be)
 {
 	int timeout = -1;
 
+	bus_follow(&be->bus);
 	for (struct device *d = be->bus.devices; d; d = d->next) {
 		int ret = d->connected ? device_serve(d) : 0;
 
