@@ -12,6 +12,8 @@
 
 #define ROOT	"backend/vdispl"
 #define TOKEN	"vdispl"
+/* Version 2 has data_ofs, and EDIDs, which are optional and not for us. */
+#define VERSIONS	"1" XENDISPL_LIST_SEPARATOR "2"
 
 /* A node below a path, or NULL; to be freed. */
 static char *read_node(struct bus *bus, const char *dir, const char *node)
@@ -196,13 +198,27 @@ static int read_configs(struct bus *bus, const struct device *device,
 	return 0;
 }
 
+/* Old drivers do not say which version they speak: it is the first. */
+static int check_version(struct bus *bus, const struct device *device)
+{
+	uint32_t version = 1;
+	int ret = read_number(bus, device->frontend, XENDISPL_FIELD_FE_VERSION,
+			      &version);
+
+	if (ret && ret != -ENOENT)
+		return ret;
+	return version == 1 || version == 2 ? 0 : -EPROTONOSUPPORT;
+}
+
 static int connect_device(struct bus *bus, struct device *device)
 {
 	struct connector_config config[MAX_CONNECTORS] = { 0 };
 	unsigned int count = 0;
 	uint32_t alloc;
-	int ret;
+	int ret = check_version(bus, device);
 
+	if (ret)
+		return ret;
 	device->store.alloc = !parse_number(read_given(bus, device,
 						       XENDISPL_FIELD_BE_ALLOC),
 					    &alloc) && alloc == 1;
@@ -230,7 +246,7 @@ static void await_guest(struct bus *bus, struct device *device)
 {
 	if (state_of(bus, device->backend) == XenbusStateInitWait)
 		return;
-	write_node(bus, device->backend, XENDISPL_FIELD_BE_VERSIONS, "1");
+	write_node(bus, device->backend, XENDISPL_FIELD_BE_VERSIONS, VERSIONS);
 	set_state(bus, device, XenbusStateInitWait);
 }
 
