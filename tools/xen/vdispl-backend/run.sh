@@ -22,7 +22,7 @@ BUILD=$RIG_O/vdispl
 WATCH=$RIG_O/framedemo
 TYPE=${1:-pv}		# of the guests: pv or pvh
 OUT=$RIG_O/run-vdispl-$TYPE
-FRAMES=${FRAMES:-300}
+FRAMES=${FRAMES:-301}	# the first one is shown by setting the mode
 EVERY=${EVERY:-50}
 VKMS_FRAMES=${VKMS_FRAMES:-$FRAMES}
 STEP=starting
@@ -84,7 +84,10 @@ configure()
 	BOOT_TEST_ENV="FRAMES=$FRAMES EVERY=$EVERY VKMS_FRAMES=$VKMS_FRAMES"
 	BOOT_ADD=("$BUILD/vdispl-backend" "$BUILD/vkms/vkms.ko:/rig/vkms.ko"
 		"$VDISPL_DIR/test/vdispl-lib.sh")
-	BOOT_ADD_DOMU=("$BUILD/vdispl-guest" "$BUILD/vdispl-rogue")
+	BOOT_ADD_DOMU=("$BUILD/vdispl-guest" "$BUILD/vdispl-large"
+		"$BUILD/vdispl-rogue")
+	# No screen can be asked for this mode, which vkms does not know.
+	BOOT_DOM0_ARGS+=" video=Virtual-1:3840x2160"
 }
 
 # field LINE-START NAME: a value of the results file.
@@ -126,6 +129,7 @@ summary()
 	}
 	echo "pictures equal to the last pixel: $(sed -n 's/^PICTURES //p' \
 		"$OUT/results"), in $OUT"
+	echo "sums of vkms equal to those of the guest: $(field VKMS equal)"
 	echo "grants left after the guests: $(field LEFT_guests grants)"
 }
 

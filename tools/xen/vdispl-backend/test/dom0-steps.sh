@@ -35,19 +35,18 @@ flips_on()
 		bad "$1 does not flip"
 }
 
-# with_display NAME BE-ALLOC OUTPUT SIZE: start a guest that has one
+# with_display NAME BE-ALLOC CONNECTORS: start a guest that has them
 with_display()
 {
-	guest_display "$1" "backend=Domain-0,be-alloc=$2,connectors=$3:$4"
+	guest_display "$1" "backend=Domain-0,be-alloc=$2,connectors=$3"
 	guest_start "$1"
 }
 
-# both_ways_to_flip NAME WAY; the number of frames comes with the boot
-# shellcheck disable=SC2153
+# both_ways_to_flip NAME WAY WIDTH HEIGHT FRAMES EVERY SEED: one buffer, and two
 both_ways_to_flip()
 {
-	job_run "$1" "$2-single" 800 600 1 "$FRAMES" "$EVERY" 1000
-	job_run "$1" "$2-double" 800 600 2 "$FRAMES" "$EVERY" 2000
+	job_run "$1" "$2-single" "$3" "$4" 1 "$5" "$6" "$7"
+	job_run "$1" "$2-double" "$3" "$4" 2 "$5" "$6" "$(($7 + 500))"
 }
 
 # flip_without_end NAME WIDTH HEIGHT: returns when the guest flips
@@ -61,16 +60,16 @@ flip_without_end()
 rogue_has_ended()
 {
 	backend_alive || return 0
-	ROGUE=$(guest_data "$1" rogue)
+	ROGUE=$(guest_data "$1" front)
 	[ -n "$ROGUE" ]
 }
 
-# A guest without the driver, whose frontend misbehaves on a connector.
+# misbehave NAME BE-ALLOC: a guest without the driver, whose frontend misbehaves
 misbehave()
 {
 	guest_display "$1" \
-		"backend=Domain-0,be-alloc=0,connectors=$2:800x600"
-	sed -i '/^extra/s/"$/ rogue"/' "/rig/$1.cfg"
+		"backend=Domain-0,be-alloc=$2,connectors=vkms:800x600"
+	guest_program "$1" rogue
 	domu_start "$1" || {
 		bad "$1 does not start"
 		return
@@ -82,14 +81,16 @@ misbehave()
 	*) bad "the rogue got a wrong answer: $ROGUE" ;;
 	esac
 	guest_end "$1"
-	sed -i '/^extra/s/ rogue"$/"/' "/rig/$1.cfg"
+	guest_program "$1"
 }
 
-# Backends one after the other for the same guest: without a copy, with one.
+# Backends one after the other for the same guest: without a copy, with one. The
+# numbers of frames come with the boot.
+# shellcheck disable=SC2153
 compare_with_copy()
 {
-	with_display domu 0 screen 800x600 || return
-	both_ways_to_flip domu guest-memory
+	with_display domu 0 screen:800x600 || return
+	both_ways_to_flip domu guest-memory 800 600 "$FRAMES" "$EVERY" 1000
 	backend_replace domu --copy "$@"
 	expect_release_warning domu
 	echo "FRAMEDEMO ZERO_COPY $(last_stats)"
@@ -103,15 +104,69 @@ two_at_once()
 {
 	local other
 
-	with_display domu2 0 vkms 1920x1080 || return
-	job_run domu2 vkms 1920 1080 2 "$VKMS_FRAMES" "$EVERY" 5000
+	with_display domu2 0 vkms:1920x1080 || return
+	both_ways_to_flip domu2 vkms 1920 1080 "$VKMS_FRAMES" "$EVERY" 5000
 	flip_without_end domu2 1920 1080
 	other=$JOB
 	job_run domu beside-another 800 600 2 20 10 6000
 	flips_on domu2 "$other"
 	guest_end domu2
 	job_run domu after-its-death 800 600 2 20 10 7000
-	echo "FRAMEDEMO VKMS equal=$VKMS_EQUAL"
+}
+
+# large_screen NAME BE-ALLOC: more rows than the stock driver can have
+large_screen()
+{
+	guest_program "$1" large
+	with_display "$1" "$2" vkms:3840x2160 &&
+		both_ways_to_flip "$1" vkms-large 3840 2160 "$VKMS_FRAMES" \
+			"$EVERY" 8000
+	guest_leave "$1"
+	guest_program "$1"
+}
+
+# One guest's two connectors, on two devices.
+two_connectors()
+{
+	job_run "$1" both 800 600 2 "$FRAMES" "$EVERY" 9000 1920 1080
+}
+
+die_while_flipping()
+{
+	flip_without_end "$1" 800 600
+	guest_end "$1"
+	expect_nothing_left destroyed
+}
+
+guest_memory()
+{
+	local endless
+
+	compare_with_copy "$@"
+	two_at_once
+	flip_without_end domu 800 600
+	endless=$JOB
+	misbehave domu2 0
+	large_screen domu2 0
+	flips_on domu "$endless"
+	guest_end domu
+	with_display domu 0 "screen:800x600;vkms:1920x1080" || return
+	two_connectors domu
+	die_while_flipping domu
+	with_display domu 0 screen:800x600 || return
+	job_run domu last 800 600 2 2 1 9500
+	guest_leave domu
+}
+
+device_memory()
+{
+	with_display domu 1 "screen:800x600;vkms:1920x1080" || return
+	both_ways_to_flip domu device-memory 800 600 "$FRAMES" "$EVERY" 1000
+	both_ways_to_flip domu vkms 1920 1080 "$VKMS_FRAMES" "$EVERY" 5000
+	two_connectors domu
+	die_while_flipping domu
+	misbehave domu 1
+	large_screen domu 1
 }
 
 # shellcheck disable=SC2086 # a list of words
@@ -126,20 +181,10 @@ gates_arm
 backend_start "$@"
 
 case $DOMU_TYPE in
-pv)
-	compare_with_copy "$@"
-	two_at_once
-	flip_without_end domu 800 600
-	endless=$JOB
-	misbehave domu2 vkms
-	flips_on domu "$endless"
-	;;
-*)
-	with_display domu 1 screen 800x600 && both_ways_to_flip domu device-memory
-	flip_without_end domu 800 600
-	;;
+pv) guest_memory "$@" ;;
+*) device_memory ;;
 esac
-guest_end domu
+echo "FRAMEDEMO VKMS equal=$VKMS_EQUAL"
 expect_nothing_left guests
 backend_stop
 tail -n 40 "$BACKEND_LOG" | sed 's/^/# backend: /'

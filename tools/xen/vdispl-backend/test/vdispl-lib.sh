@@ -101,6 +101,12 @@ guest_display()
 	echo "vdispl = [ '$2' ]" >>"/rig/$1.cfg"
 }
 
+# guest_program NAME [large|rogue]: what it runs instead of the stock driver
+guest_program()
+{
+	sed -i -E "/^extra/s/( (large|rogue))?\"\$/${2:+ $2}\"/" "/rig/$1.cfg"
+}
+
 guest_data()
 {
 	xenstore-read "/local/domain/$(domu_id "$1")/data/$2" 2>/dev/null
@@ -122,7 +128,7 @@ guest_news()
 	}
 }
 
-# job_post NAME WIDTH HEIGHT BUFFERS FRAMES EVERY SEED
+# job_post NAME WIDTH HEIGHT BUFFERS FRAMES EVERY SEED [WIDTH HEIGHT]
 job_post()
 {
 	local name=$1
@@ -143,6 +149,10 @@ job_look()
 	set -- $SHOWN
 	case $way in
 	vkms*) look_at_vkms "$way" "$2" "$4" ;;
+	both*)
+		look_at_screen "$way" "$2" "$seed" "$3"
+		look_at_vkms "$way" "$2" "$5"
+		;;
 	*) look_at_screen "$way" "$2" "$seed" "$3" ;;
 	esac
 	xenstore-write "/local/domain/$(domu_id "$name")/data/next" "$JOB $2"
@@ -181,7 +191,7 @@ cpu_of()
 	xl list "$1" | awk 'NR == 2 { printf "%d\n", $NF * 10 }'
 }
 
-# job_run NAME WAY WIDTH HEIGHT BUFFERS FRAMES EVERY SEED
+# job_run NAME WAY WIDTH HEIGHT BUFFERS FRAMES EVERY SEED [WIDTH HEIGHT]
 job_run()
 {
 	local name=$1 way=$2 frames=$6 seed=$8 before after
@@ -268,5 +278,13 @@ guest_end()
 {
 	xl destroy "$1"
 	wait_until 30 nobody_holds "$1" || bad "$1 ended, but is still in xl list"
+	backend_alive
+}
+
+# The guest switches itself off, for which drm_xen_front needs five seconds.
+guest_leave()
+{
+	xenstore-write "/local/domain/$(domu_id "$1")/data/job" end
+	wait_until 60 nobody_holds "$1" || bad "$1 does not end"
 	backend_alive
 }

@@ -22,16 +22,22 @@ echo "domU: $(uname -r) is up"
 
 xenstore-write data/rig-state up
 
-# A guest with a display of its own draws, or does what no frontend should.
+# A guest with a display of its own draws, or does what no frontend should. The
+# programs that draw end when they are told to.
 if grep -qw rogue /proc/cmdline; then
 	/rig/bin/vdispl-rogue
 	echo "domU: vdispl-rogue ended with $?"
+elif grep -qw large /proc/cmdline; then
+	/rig/bin/vdispl-large
+	echo "domU: vdispl-large ended with $?"
+	poweroff -f
 elif [ -x /rig/bin/vdispl-guest ]; then
 	modprobe drm_xen_front
 	wait_until 60 test -c /dev/dri/card0 || echo "domU: no display"
 	xenstore-write data/display up
 	/rig/bin/vdispl-guest
 	echo "domU: vdispl-guest ended with $?"
+	poweroff -f
 fi
 
 # The peer ends when it is told to; a domU that stays is one more thing to look at
