@@ -118,6 +118,9 @@ NEVER = {
     "Documentation/driver-api/xen/index.rst": [
         cuts.lines_like(r"^   gntdev-tests$"),
     ],
+    "Documentation/userspace-api/xen/index.rst": [
+        cuts.lines_like(r"^   display-backend$"),
+    ],
 }
 
 
