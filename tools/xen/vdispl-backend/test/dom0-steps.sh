@@ -171,11 +171,13 @@ device_memory()
 
 # shellcheck disable=SC2086 # a list of words
 modprobe -a $RIG_SCREEN_MODULES || bad "the screen's modules do not load"
-wait_until 30 test -c /dev/dri/card0 || bad "no /dev/dri/card0"
 insmod /rig/vkms.ko || bad "vkms does not load"
-wait_until 30 test -c /dev/dri/card1 || bad "no /dev/dri/card1"
-VKMS_DEBUG=/sys/kernel/debug/dri/1
-set -- --output screen=/dev/dri/card0 --output vkms=/dev/dri/card1
+wait_until 30 card_is_there cirrus || bad "no screen"
+screen=$CARD
+wait_until 30 card_is_there vkms || bad "no vkms"
+VKMS_DEBUG=/sys/kernel/debug/dri/$CARD
+set -- --output "screen=/dev/dri/card$screen" \
+	--output "vkms=/dev/dri/card$CARD"
 make_account
 gates_arm
 backend_start "$@"

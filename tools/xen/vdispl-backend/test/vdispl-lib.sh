@@ -18,6 +18,22 @@ bad()
 	FAILURES=$((FAILURES + 1))
 }
 
+# card_is_there DRIVER: sets CARD, the number of its node. A kernel may have others,
+# in any order.
+# shellcheck disable=SC2317 # called by wait_until
+card_is_there()
+{
+	local name
+
+	for name in /sys/kernel/debug/dri/?/name; do
+		CARD=${name%/name}
+		CARD=${CARD##*/}
+		! grep -q "^$1 " "$name" || [ ! -c "/dev/dri/card$CARD" ] ||
+			return 0
+	done
+	return 1
+}
+
 # An account with nothing but the backend's devices, as the udev rules give them.
 make_account()
 {
@@ -123,7 +139,9 @@ guest_news()
 	backend_alive || return 0
 	SHOWN=$(guest_data "$1" shown)
 	DONE=$(guest_data "$1" "done")
-	[ "${DONE%% *}" = "$JOB" ] || {
+	# A frontend of its own that cannot go on.
+	GAVE_UP=$(guest_data "$1" front)
+	[ -n "$GAVE_UP" ] || [ "${DONE%% *}" = "$JOB" ] || {
 		[ "${SHOWN%% *}" = "$JOB" ] && [ "$SHOWN" != "$LOOKED" ]
 	}
 }
@@ -206,6 +224,10 @@ job_run()
 			return 1
 		}
 		backend_alive || return 1
+		[ -z "$GAVE_UP" ] || {
+			bad "$way: $GAVE_UP"
+			return 1
+		}
 		[ "${DONE%% *}" != "$JOB" ] || break
 		job_look "$name" "$way" "$seed"
 	done
