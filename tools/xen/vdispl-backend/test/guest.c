@@ -14,6 +14,7 @@
 #include "job.h"
 #include "kms.h"
 
+#define MAX_CARDS	8u
 #define MAX_SCREENS	2u
 #define FLIP_TIMEOUT_MS	20000
 
@@ -62,6 +63,20 @@ static void free_screen(struct screen *screen)
 	kms_close(&screen->kms);
 }
 
+/* The first card that has such a screen: a kernel may have others without. */
+static int open_display(struct kms *kms, uint32_t width, uint32_t height)
+{
+	int ret = -ENODEV;
+
+	for (unsigned int i = 0; i < MAX_CARDS && ret; i++) {
+		char node[32];
+
+		snprintf(node, sizeof(node), "/dev/dri/card%u", i);
+		ret = kms_open(kms, node, width, height);
+	}
+	return ret;
+}
+
 static int add_screen(struct desk *desk, uint32_t width, uint32_t height,
 		      uint32_t buffers)
 {
@@ -70,7 +85,7 @@ static int add_screen(struct desk *desk, uint32_t width, uint32_t height,
 
 	ret = desk->num_screens ?
 	      kms_beside(&screen->kms, &desk->screens[0].kms, width, height) :
-	      kms_open(&screen->kms, "/dev/dri/card0", width, height);
+	      open_display(&screen->kms, width, height);
 	if (ret)
 		return job_fail("opening the display", ret);
 	desk->num_screens++;

@@ -8,6 +8,13 @@
 # shellcheck source=/dev/null
 . /rig/env
 
+# shellcheck disable=SC2317 # called by wait_until
+display_is_there()
+{
+	set -- /sys/class/drm/card?-Virtual-1
+	[ -e "$1" ]
+}
+
 mount_all
 exec </dev/console >/dev/console 2>&1
 # The rig asks for a backtrace this way, to see that it would notice one.
@@ -33,7 +40,7 @@ elif grep -qw large /proc/cmdline; then
 	poweroff -f
 elif [ -x /rig/bin/vdispl-guest ]; then
 	modprobe drm_xen_front
-	wait_until 60 test -c /dev/dri/card0 || echo "domU: no display"
+	wait_until 60 display_is_there || echo "domU: no display"
 	xenstore-write data/display up
 	/rig/bin/vdispl-guest
 	echo "domU: vdispl-guest ended with $?"
