@@ -147,9 +147,9 @@ guest_memory()
 	flip_without_end domu 800 600
 	endless=$JOB
 	misbehave domu2 0
-	large_screen domu2 0
 	flips_on domu "$endless"
 	guest_end domu
+	large_screen domu2 0
 	with_display domu 0 "screen:800x600;vkms:1920x1080" || return
 	two_connectors domu
 	die_while_flipping domu

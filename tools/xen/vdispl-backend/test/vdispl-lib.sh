@@ -198,6 +198,7 @@ look_at_vkms()
 	sum=${line#* }
 	if [ "$((sum))" -eq "$((0x$3))" ]; then
 		VKMS_EQUAL=$((VKMS_EQUAL + 1))
+		echo "RIG-LOOK $1: vkms shows frame $2 as drawn"
 	else
 		bad "$1: frame $2 has the sum $sum, not $3"
 	fi
