@@ -125,6 +125,16 @@ large_screen()
 	guest_program "$1"
 }
 
+# Pixels that do not begin where the memory does, which is version 2.
+offset_of_pixels()
+{
+	guest_program "$1" large
+	with_display "$1" 0 screen:800x600 &&
+		job_run "$1" offset 800 600 2 20 10 8500
+	guest_leave "$1"
+	guest_program "$1"
+}
+
 # One guest's two connectors, on two devices.
 two_connectors()
 {
@@ -150,6 +160,7 @@ guest_memory()
 	flips_on domu "$endless"
 	guest_end domu
 	large_screen domu2 0
+	offset_of_pixels domu2
 	with_display domu 0 "screen:800x600;vkms:1920x1080" || return
 	two_connectors domu
 	die_while_flipping domu

@@ -24,8 +24,12 @@
 			  offsetof(struct xendispl_page_directory, gref)) / \
 			 sizeof(grant_ref_t))
 
-/* Where the pixels begin in memory of the guest. */
+/*
+ * Where the pixels begin in memory of the guest. Only on small screens: vkms,
+ * which shows the large ones, adds the offset of a framebuffer twice (6.12).
+ */
 #define DATA_OFFSET	(PAGE_BYTES - 64u)
+#define LARGE_ROWS	1080u
 
 /* Cookies of a buffer and of its framebuffer are its index and one. */
 struct picture_buffer {
@@ -91,8 +95,10 @@ static void create(struct picture_buffer *buf, const struct job *job,
 		   uint64_t cookie)
 {
 	struct xendispl_req req = { .operation = XENDISPL_OP_DBUF_CREATE };
-	uint32_t offset = buf->foreign ? 0 : DATA_OFFSET;
+	uint32_t offset = 0;
 
+	if (!buf->foreign && job->height < LARGE_ROWS)
+		offset = DATA_OFFSET;
 	buf->pages = (offset + job->width * job->height * 4 + PAGE_BYTES - 1) /
 		     PAGE_BYTES;
 	make_directory(buf);
