@@ -205,7 +205,9 @@ void front_await_flip(struct front *front, uint64_t fb_cookie)
 
 	while (__atomic_load_n(&page->in_prod, __ATOMIC_ACQUIRE) == cons)
 		if (!await_port(front))
-			front_give_up(front, "a flip does not end");
+			front_give_up(front, "a flip does not end: event %"
+				      PRIu32 " of %" PRIu32, cons,
+				      page->in_prod);
 	evt = XENDISPL_IN_RING_REF(page, cons);
 	__atomic_store_n(&page->in_cons, cons + 1, __ATOMIC_RELEASE);
 	if (evt.type != XENDISPL_EVT_PG_FLIP ||
