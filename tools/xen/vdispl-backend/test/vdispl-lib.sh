@@ -117,10 +117,14 @@ guest_display()
 	echo "vdispl = [ '$2' ]" >>"/rig/$1.cfg"
 }
 
-# guest_program NAME [large|rogue]: what it runs instead of the stock driver
+# guest_program NAME [large|rogue]: what it runs instead of the stock driver, which
+# may be built in and must not take the device.
 guest_program()
 {
-	sed -i -E "/^extra/s/( (large|rogue))?\"\$/${2:+ $2}\"/" "/rig/$1.cfg"
+	local without="initcall_blacklist=xen_drv_init"
+
+	sed -i -E "/^extra/s/( $without (large|rogue))?\"\$/${2:+ $without $2}\"/" \
+		"/rig/$1.cfg"
 }
 
 guest_data()
