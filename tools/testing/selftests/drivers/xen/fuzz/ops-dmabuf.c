@@ -219,8 +219,12 @@ int op_buffer_mmap(struct thread *thread, const uint16_t *arg)
 		return -EINVAL;
 	memory.addr = arena_piece(thread);
 	if (mmap(memory.addr, memory.count * PAGE, prot, flags | MAP_FIXED,
-		 buffer.fd, (off_t)first * PAGE) == MAP_FAILED)
-		return -errno;
+		 buffer.fd, (off_t)first * PAGE) == MAP_FAILED) {
+		int ret = -errno;
+
+		/* Closed by another thread, and the number is the device's now. */
+		return is_gntdev(buffer.fd) ? -EBADF : ret;
+	}
 	object_add(thread, OBJECT_MEMORY, &memory);
 	return 0;
 }
