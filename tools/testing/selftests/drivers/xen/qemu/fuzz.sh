@@ -75,9 +75,6 @@ fuzz_prepare()
 {
 	suite_prepare
 	cell_options
-	# It warns of what any program may do: import a buffer twice at a time, and
-	# sync a heap's buffer in another direction than a read-only import has.
-	BOOT_DOM0_ARGS+=" dma_debug=off"
 	PROGRAMS=(fuzz)
 	BOOT_NAME=fuzz-$NAME
 	BOOT_FILTER=fuzz_filter
