@@ -26,4 +26,18 @@ int fresh_begin(struct thread *thread, struct object *buffer);
 int fresh_peek(int buffer);
 void fresh_end(void);
 
+/**
+ * fresh_sync() - sync a buffer for the processor
+ * @buffer:	any descriptor
+ * @flags:	those of DMA_BUF_IOCTL_SYNC
+ *
+ * Where the kernel watches, what two exporters do would be the importer's fault:
+ * udmabuf maps the pages for a device of its own, and is left alone; the heap
+ * syncs an import that is mapped for a reader in the direction of the access, and
+ * is synced for writing only.
+ *
+ * Return: 0 or a negative errno.
+ */
+int fresh_sync(int buffer, uint64_t flags);
+
 #endif /* XEN_FUZZ_FRESH_H */

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -230,37 +229,12 @@ int op_buffer_mmap(struct thread *thread, const uint16_t *arg)
 	return 0;
 }
 
-/* Whether a dma-buf is memory of the system heap. */
-static bool is_of_heap(int fd)
-{
-	char path[32], line[64];
-	bool found = false;
-	FILE *info;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	info = fopen(path, "re");
-	if (!info)
-		return false;
-	while (!found && fgets(line, sizeof(line), info))
-		found = !strcmp(line, "exp_name:\tsystem\n");
-	fclose(info);
-	return found;
-}
-
 int op_buffer_sync(struct thread *thread, const uint16_t *arg)
 {
 	struct object buffer;
-	uint64_t flags = arg[1];
 
 	object_pick(thread, OBJECT_BUFFER, arg[0], &buffer);
-	/*
-	 * The heap syncs all attachments in the direction of the access, and
-	 * DMA_API_DEBUG warns of those that were mapped in another one. A
-	 * readonly import is mapped for devices that read.
-	 */
-	if (flags & DMA_BUF_SYNC_READ && is_of_heap(buffer.fd))
-		flags = (flags & ~DMA_BUF_SYNC_RW) | DMA_BUF_SYNC_WRITE;
-	return dmabuf_cpu_access(buffer.fd, flags);
+	return fresh_sync(buffer.fd, arg[1]);
 }
 
 static int access_by(unsigned long command, int buffer, bool write)
