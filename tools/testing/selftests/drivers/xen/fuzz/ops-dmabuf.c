@@ -9,9 +9,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
-#include <linux/dma-buf.h>
+#include <linux/magic.h>
 
 #include "../gntdev/test_modules/mock-dmabuf.h"
 #include "fresh.h"
@@ -198,6 +199,13 @@ int op_buffer_close(struct thread *thread, const uint16_t *arg)
 	return close(buffer.fd) ? -errno : 0;
 }
 
+static bool is_dmabuf(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) && fs.f_type == DMA_BUF_MAGIC;
+}
+
 int op_buffer_mmap(struct thread *thread, const uint16_t *arg)
 {
 	struct object buffer, memory;
@@ -222,8 +230,8 @@ int op_buffer_mmap(struct thread *thread, const uint16_t *arg)
 		 buffer.fd, (off_t)first * PAGE) == MAP_FAILED) {
 		int ret = -errno;
 
-		/* Closed by another thread, and the number is the device's now. */
-		return is_gntdev(buffer.fd) ? -EBADF : ret;
+		/* A buffer that was closed: its number is that of something else. */
+		return is_dmabuf(buffer.fd) ? ret : -EBADF;
 	}
 	object_add(thread, OBJECT_MEMORY, &memory);
 	return 0;
