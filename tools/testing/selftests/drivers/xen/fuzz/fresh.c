@@ -76,10 +76,9 @@ static int take_aside(struct thread *thread, struct object *buffer)
 	if (!thread->state->racing)
 		return 0;
 	fd = fcntl(buffer->fd, F_DUPFD_CLOEXEC, PRIVATE_FDS);
-	if (fd < 0)
-		return 0;
+	/* If it is none now, it shall not be one that another thread makes next. */
 	buffer->fd = fd;
-	return 1;
+	return fd >= 0;
 }
 
 int fresh_begin(struct thread *thread, struct object *buffer)

@@ -266,15 +266,15 @@ static int access_by(unsigned long command, int buffer, bool write)
 /* Attached to a device, or by the kernel's own addresses. */
 int op_buffer_access(struct thread *thread, const uint16_t *arg)
 {
+	unsigned long command = arg[2] % 2 ? MOCK_IOC_VMAP : MOCK_IOC_ACCESS;
 	struct object buffer;
 	int fd, ret;
 
 	if (!object_pick(thread, OBJECT_BUFFER, arg[0], &buffer))
 		return -EBADF;
-	if (arg[2] % 2)
-		return access_by(MOCK_IOC_VMAP, buffer.fd, arg[1] % 2);
+	/* Both sync the buffer, also for those that import it. */
 	fd = fresh_peek(buffer.fd);
-	ret = fd < 0 ? fd : access_by(MOCK_IOC_ACCESS, fd, arg[1] % 2);
+	ret = fd < 0 ? fd : access_by(command, fd, arg[1] % 2);
 	if (fd >= 0)
 		close(fd);
 	fresh_end();
