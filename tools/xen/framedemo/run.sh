@@ -10,45 +10,12 @@
 DEMO_DIR=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 RIG=$DEMO_DIR/../../testing/selftests/drivers/xen/qemu
 
-# shellcheck source=../../testing/selftests/drivers/xen/qemu/rig-lib.sh
-. "$RIG/rig-lib.sh"
-# shellcheck source=../../testing/selftests/drivers/xen/qemu/rootfs.sh
-. "$RIG/rootfs.sh"
-# shellcheck source=../../testing/selftests/drivers/xen/qemu/boot.sh
-. "$RIG/boot.sh"
-# shellcheck source=../../testing/selftests/drivers/xen/qemu/suite.sh
-. "$RIG/suite.sh"
+# shellcheck source=../../testing/selftests/drivers/xen/qemu/watch-lib.sh
+. "$RIG/watch-lib.sh"
 
-BUILD=$RIG_O/framedemo
 OUT=$RIG_O/run
-STEP=starting
 
-step()
-{
-	STEP=$*
-	rig_say "$*"
-}
-
-report_failure()
-{
-	local rc=$1
-
-	[ "$rc" -ne 0 ] || return 0
-	rig_say "FAILED while: $STEP"
-	[ -n "$BOOT_LOG" ] || return 0
-	rig_say "log of dom0: $BOOT_LOG/report.log"
-	rig_say "log of Xen and of dom0's kernel: $BOOT_LOG/console.log"
-}
-
-build()
-{
-	rig_quietly "$OUT/build-module.log" build_one \
-		make -C "$RIG_TOP" O="$RIG_O" KDIR="$("$RIG/rig.sh" headers)" \
-		W=1 "${ARCH_MAKE[@]}" modules
-	rig_quietly "$OUT/build-tools.log" build_one \
-		make -C "$DEMO_DIR" OUTPUT="$BUILD"
-}
-
+# shellcheck disable=SC2034 # for boot.sh
 configure()
 {
 	if [ -n "${RIG_CELL:-}" ]; then
@@ -62,14 +29,8 @@ configure()
 	BOOT_FILTER=
 	BOOT_VCPUS=1
 	BOOT_LIMIT=300
-	BOOT_ADD=("$BUILD/framedemo" "$DEMO_DIR/count-grants.sh")
-	BOOT_ADD_DOMU=("$BUILD/lib/xen-peer")
-}
-
-# field LINE-START NAME: a value of the results file.
-field()
-{
-	sed -nE "s/^$1 (.* )?$2=([^ ]*).*/\2/p" "$OUT/results"
+	BOOT_ADD=("$WATCH/framedemo" "$DEMO_DIR/count-grants.sh")
+	BOOT_ADD_DOMU=("$WATCH/lib/xen-peer")
 }
 
 copied()
@@ -77,11 +38,6 @@ copied()
 	local way="RESULT way=$1"
 
 	echo $(($(field "$way" copy_operations) * 4096 + $(field "$way" bounced)))
-}
-
-row()
-{
-	printf '%-42s %14s %14s\n' "$@"
 }
 
 per_way()
@@ -145,32 +101,8 @@ verdict()
 	return "$bad"
 }
 
-main()
-{
-	local abi
-
-	rig_init
-	# shellcheck disable=SC2016 # the status is that at the exit
-	rig_at_exit 'report_failure "$rc"'
-	mkdir -p "$OUT"
-	rm -f -- "$OUT"/*.png "$OUT/results"
-	step "fetching what is needed"
-	"$RIG/rig.sh" fetch xen kernel headers
-	step "building the module and the programs"
-	build
-	configure
-	step "preparing the machine"
-	abi=$("$RIG/rig.sh" abi)
-	boot_prepare "$abi" "$DEMO_DIR/dom0-steps.sh"
-	rig_lock
-	step "booting Xen and dom0 (log: $BOOT_LOG)"
-	boot_start
-	step "starting the guest, then animating"
-	"$BUILD/framewatch" "$RIG_TMP/mon" "$RIG_TMP/ctl" "$OUT"
-	boot_finish
-	step "judging the measurements"
-	verdict
-	summary
-}
-
-main
+watch_init xen kernel headers
+configure
+watch_boot "$DEMO_DIR/dom0-steps.sh" "starting the guest, then animating"
+verdict
+summary

@@ -9,51 +9,21 @@
 VDISPL_DIR=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 RIG=$VDISPL_DIR/../../testing/selftests/drivers/xen/qemu
 
-# shellcheck source=../../testing/selftests/drivers/xen/qemu/rig-lib.sh
-. "$RIG/rig-lib.sh"
-# shellcheck source=../../testing/selftests/drivers/xen/qemu/rootfs.sh
-. "$RIG/rootfs.sh"
-# shellcheck source=../../testing/selftests/drivers/xen/qemu/boot.sh
-. "$RIG/boot.sh"
-# shellcheck source=../../testing/selftests/drivers/xen/qemu/suite.sh
-. "$RIG/suite.sh"
+# shellcheck source=../../testing/selftests/drivers/xen/qemu/watch-lib.sh
+. "$RIG/watch-lib.sh"
 
 BUILD=$RIG_O/vdispl
-WATCH=$RIG_O/framedemo
 TYPE=${1:-pv}		# of the guests: pv or pvh
 OUT=$RIG_O/run-vdispl-$TYPE
 FRAMES=${FRAMES:-301}	# the first one is shown by setting the mode
 EVERY=${EVERY:-50}
 VKMS_FRAMES=${VKMS_FRAMES:-$FRAMES}
-STEP=starting
-
-step()
-{
-	STEP=$*
-	rig_say "$*"
-}
-
-report_failure()
-{
-	local rc=$1
-
-	[ "$rc" -ne 0 ] || return 0
-	rig_say "FAILED while: $STEP"
-	[ -n "$BOOT_LOG" ] || return 0
-	rig_say "log of dom0: $BOOT_LOG/report.log"
-	rig_say "log of Xen and of dom0's kernel: $BOOT_LOG/console.log"
-}
 
 build()
 {
-	rig_quietly "$OUT/build-module.log" build_one \
-		make -C "$RIG_TOP" O="$RIG_O" KDIR="$("$RIG/rig.sh" headers)" \
-		W=1 "${ARCH_MAKE[@]}" modules
 	rig_quietly "$OUT/build-tools.log" build_one \
 		make -C "$VDISPL_DIR" OUTPUT="$BUILD"
 	rig_quietly "$OUT/build-vkms.log" build_one build_vkms
-	rig_quietly "$OUT/build-watch.log" build_one \
-		make -C "$VDISPL_DIR/../framedemo" OUTPUT="$WATCH"
 }
 
 # A display without a screen, which tells the sum of what it shows.
@@ -66,6 +36,7 @@ build_vkms()
 		"${ARCH_MAKE[@]}" modules
 }
 
+# shellcheck disable=SC2034 # for boot.sh
 configure()
 {
 	BOOT_NAME=vdispl-$TYPE
@@ -90,21 +61,10 @@ configure()
 	BOOT_DOM0_ARGS+=" video=Virtual-1:3840x2160"
 }
 
-# field LINE-START NAME: a value of the results file.
-field()
-{
-	sed -nE "s/^$1 (.* )?$2=([^ ]*).*/\2/p" "$OUT/results"
-}
-
 # The bytes that the backend has copied for a frame: field COPY or ZERO_COPY.
 copied_per_frame()
 {
 	echo $(($(field "$1" copied) / $(field "$1" frames)))
-}
-
-row()
-{
-	printf '%-42s %14s %14s\n' "$@"
 }
 
 compare_row()
@@ -144,29 +104,10 @@ verdict()
 		rig_die "with --copy, not every frame was copied once"
 }
 
-main()
-{
-	rig_init
-	# shellcheck disable=SC2016 # the status is that at the exit
-	rig_at_exit 'report_failure "$rc"'
-	mkdir -p "$OUT"
-	rm -f -- "$OUT"/*.png "$OUT/results"
-	step "fetching what is needed"
-	"$RIG/rig.sh" fetch xen kernel headers source
-	step "building the module and the programs"
-	build
-	configure
-	step "preparing the machine"
-	boot_prepare "$("$RIG/rig.sh" abi)" "$VDISPL_DIR/test/dom0-steps.sh"
-	rig_lock
-	step "booting Xen and dom0 (log: $BOOT_LOG)"
-	boot_start
-	step "starting $TYPE guests, which draw on their displays"
-	"$WATCH/framewatch" "$RIG_TMP/mon" "$RIG_TMP/ctl" "$OUT"
-	boot_finish
-	step "judging the measurements"
-	verdict
-	summary
-}
-
-main
+watch_init xen kernel headers source
+build
+configure
+watch_boot "$VDISPL_DIR/test/dom0-steps.sh" \
+	"starting $TYPE guests, which draw on their displays"
+verdict
+summary
