@@ -8,10 +8,16 @@
 # shellcheck source=dom0-lib.sh
 . /rig/dom0-lib.sh
 
+# Its node is there before the line itself, which comes when QEMU has told of it.
+report_opens()
+{
+	[ -c "$RIG_REPORT" ] && (: <>"$RIG_REPORT") 2>/dev/null
+}
+
 mount_all
 # shellcheck disable=SC2086 # a list of words
 [ -z "$RIG_REPORT_MODULES" ] || modprobe -a $RIG_REPORT_MODULES
-wait_until 60 test -c "$RIG_REPORT"
+wait_until 60 report_opens
 exec <>"$RIG_REPORT" >&0 2>&1
 # Some lines forget their settings when nobody has them open.
 stty raw -echo 115200 2>/dev/null
