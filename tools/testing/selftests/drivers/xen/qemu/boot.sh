@@ -187,7 +187,7 @@ boot_over()
 	! kill -0 "$BOOT_PID" 2>/dev/null || boot_reported RIG-END
 }
 
-# Start QEMU; return when dom0's init has spoken.
+# Start QEMU; return when dom0's init has spoken, or 126 when it never does.
 boot_start()
 {
 	local try
@@ -206,8 +206,8 @@ boot_start()
 		rig_say "boot $try ended before init (see $BOOT_LOG)"
 	done
 	rig_say "error: dom0 does not boot; last lines of the console:"
-	tail -n 15 -- "$BOOT_LOG/console.log" "$BOOT_LOG/qemu.log" >&2
-	return 1
+	boot_last_words | tee "$BOOT_LOG/death" >&2
+	return 126
 }
 
 # Wait for the end; the exit status is that of the steps.
