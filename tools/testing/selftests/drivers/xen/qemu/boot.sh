@@ -177,14 +177,22 @@ boot_reported()
 	grep -qa "^$1" "$BOOT_LOG/report.log" 2>/dev/null
 }
 
-boot_over_or_init()
+# Xen says so when dom0 has panicked, and then starts the machine again; but in that
+# it may hang.
+boot_crashed()
 {
-	! kill -0 "$BOOT_PID" 2>/dev/null || boot_reported RIG-INIT
+	tail -c 1000 -- "$BOOT_LOG/console.log" | grep -qaF 'Dom0 crashed'
 }
 
 boot_over()
 {
-	! kill -0 "$BOOT_PID" 2>/dev/null || boot_reported RIG-END
+	! kill -0 "$BOOT_PID" 2>/dev/null || boot_reported RIG-END ||
+		boot_crashed
+}
+
+boot_over_or_init()
+{
+	boot_over || boot_reported RIG-INIT
 }
 
 # Start QEMU; return when dom0's init has spoken, or 126 when it never does.
