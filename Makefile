@@ -37,7 +37,7 @@ OUT	?= $(O)/patches
 SECONDS	?= 180
 
 .PHONY: all modules selftest-module coverage-module test test-all test-debug \
-	test-long fuzz run docs series check-series install clean help FORCE
+	test-long fuzz bench run docs series check-series install clean help FORCE
 
 all: modules
 
@@ -76,6 +76,9 @@ test-all:
 
 fuzz:
 	@$(SELF)/qemu/fuzz.sh "$(SECONDS)" $(SEED)
+
+bench:
+	@tools/xen/bench/run.sh
 
 # Guests of both types: PV ones show their own memory, PVH ones the device's.
 run:
@@ -116,6 +119,8 @@ help:
 	@echo 'make test-all   the same on all machines, modes and kernels'
 	@echo 'make fuzz SECONDS=n [SEED=s] [CELL=c]  run programs that nobody wrote, and'
 	@echo '                tell what of the driver they cover'
+	@echo 'make bench      what it costs, beside the kernel'\''s own driver and the bare'
+	@echo '                hypercalls, in instructions'
 	@echo 'make run        show screens of unmodified guests without a copy'
 	@echo 'make docs       check and build the documentation'
 	@echo 'make series [KSRC=k] [OUT=d]  make patches for a kernel: a git work tree,'

@@ -14,6 +14,7 @@ BOOT_DOMU_TYPE=$ARCH_DOMU_TYPE
 BOOT_STOCK=0		# use the distribution's gntdev
 BOOT_DRIVER=		# the module under test, unless the built one
 BOOT_MACHINE=("${ARCH_MACHINE[@]}")	# the machine and its processor, for QEMU
+BOOT_ACCEL=(-accel "tcg,thread=multi")	# how QEMU runs processors
 BOOT_CPUS=2		# of the machine
 BOOT_VCPUS=2		# of dom0
 BOOT_MEM=3072		# MiB of the machine; below 4 GiB on purpose
@@ -163,7 +164,7 @@ boot_qemu()
 
 	[ "$BOOT_DISPLAY" -eq 0 ] || vga=$ARCH_VGA
 	cd "$RIG_TMP" || exit
-	arch_qemu -accel tcg,thread=multi "${BOOT_MACHINE[@]}" -smp "$BOOT_CPUS" \
+	arch_qemu "${BOOT_ACCEL[@]}" "${BOOT_MACHINE[@]}" -smp "$BOOT_CPUS" \
 		-m "$BOOT_MEM" -display none -vga "$vga" -nodefaults -no-reboot \
 		-serial "file:$BOOT_LOG/console.log" \
 		-chardev "socket,id=ctl,path=ctl,server=on,wait=off,logfile=$BOOT_LOG/report.log" \

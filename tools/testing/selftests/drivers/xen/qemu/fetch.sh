@@ -341,6 +341,26 @@ is_built()
 	[ -e "$RIG_CONFIG" ]
 }
 
+# The driver of that kernel, for the benchmark to compare with; nothing else is
+# ever built of it.
+fetch_mainline()
+{
+	local tree=$RIG_CACHE/mainline-$RIG_SOURCE_SERIES
+	local top=linux-source-$RIG_SOURCE_SERIES
+
+	[ ! -d "$tree" ] || return 0
+	fetch_tarball
+	rig_say "unpacking the driver of $top"
+	rm -rf -- "$tree.new"
+	mkdir -p "$tree.new"
+	tar -xJf "$RIG_TARBALL" -C "$tree.new" --strip-components=1 \
+		--no-same-owner --wildcards \
+		"$top/drivers/xen/gntdev*.[ch]" \
+		"$top/include/uapi/xen/gntdev.h" \
+		"$top/include/xen/mem-reservation.h"
+	mv -- "$tree.new" "$tree"
+}
+
 # Two rigs on one machine share the cache.
 mkdir -p "$RIG_CACHE"
 exec 9>"$RIG_CACHE/fetch.lock"
@@ -373,6 +393,7 @@ for what in "${@:-$PARTS}"; do
 		source) fetch_source ;;
 		tree) fetch_tree ;;
 		tarball) fetch_tarball ;;
+		mainline) fetch_mainline ;;
 		*) rig_die "unknown part '$one'" ;;
 		esac
 	done

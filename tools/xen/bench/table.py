@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Make a table, and JSON, of what the benchmark reported."""
+
+import argparse
+import json
+import sys
+
+# A row: its name, the operation and the parts that make it, and the parts of
+# the floor below it. Rows of grants that are mapped twice have two floors.
+KERNEL = (("kernel", "map"), ("kernel", "unmap"))
+USER = (("user", "map"), ("user", "unmap"))
+ROWS = (
+    ("MAP+mmap+munmap+UNMAP", "map", ("MAP", "mmap", "munmap", "UNMAP"),
+     KERNEL + USER),
+    ("  MAP+mmap", "map", ("MAP", "mmap"), (KERNEL[0], USER[0])),
+    ("  munmap+UNMAP", "map", ("munmap", "UNMAP"), (KERNEL[1], USER[1])),
+    ("export+attach+release", "attach",
+     ("EXP", "attach", "detach", "release"), KERNEL),
+    ("  export", "export", ("EXP",), KERNEL[:1]),
+    ("  release", "export", ("release",), KERNEL[1:]),
+    ("  re-attach", "attach", ("reattach", "redetach"), ()),
+    ("import+release (udmabuf)", "import-udmabuf", ("IMP", "release"),
+     (("grant", "grant"), ("grant", "end"))),
+    ("  import", "import-udmabuf", ("IMP",), (("grant", "grant"),)),
+    ("  release", "import-udmabuf", ("release",), (("grant", "end"),)),
+    ("import+release (heap)", "import-heap", ("IMP", "release"),
+     (("grant", "grant"), ("grant", "end"))),
+    ("  import", "import-heap", ("IMP",), (("grant", "grant"),)),
+    ("  release", "import-heap", ("release",), (("grant", "end"),)),
+    ("dma-buf mmap+touch+munmap", "dmabuf-mmap", ("mmap", "touch", "munmap"),
+     USER),
+    ("vmap+vunmap", "vmap", ("vmap", "vunmap"), ()),
+    ("GRANT_COPY of one frame", "copy", ("COPY",), (("copy", "COPY"),)),
+    ("wake-up at release", "wake", ("wake",), ()),
+)
+# The one that can do it stands for the kernel's own driver.
+OTHERS = ("mainline", "mainline_lift")
+
+
+def fields(line):
+    return dict(word.split("=", 1) for word in line.split()[1:] if "=" in word)
+
+
+class Report:
+    """The lines, by what they are about."""
+
+    def __init__(self, lines):
+        self.machine = {}
+        self.cost = {}
+        self.other = []
+        self.sizes = []
+        for line in lines:
+            self.add(line)
+
+    def add(self, line):
+        words = fields(line)
+        if line.startswith("BENCH machine"):
+            self.machine = words
+        elif "cost" not in words or "live" in words or "frame" in words["op"]:
+            self.other.append(words)
+        else:
+            pages = int(words["pages"])
+            if pages not in self.sizes:
+                self.sizes.append(pages)
+            key = (words["impl"], words["op"], words["part"], pages)
+            self.cost[key] = int(words["cost"])
+
+    def sum(self, impl, op, parts, pages):
+        keys = [(impl, op, part, pages) for part in parts]
+        if not keys or any(key not in self.cost for key in keys):
+            return None
+        return sum(self.cost[key] for key in keys)
+
+    def floor(self, parts, pages):
+        keys = [("floor", op, part, pages) for op, part in parts]
+        known = [self.cost[key] for key in keys if key in self.cost]
+        return sum(known) if known else None
+
+
+def rows(report):
+    """Yield a dictionary for each row and size that was measured."""
+    for name, op, parts, floor in ROWS:
+        for pages in report.sizes:
+            ours = report.sum("ours", op, parts, pages)
+            if ours is None:
+                continue
+            others = [report.sum(impl, op, parts, pages) for impl in OTHERS]
+            least = report.floor(floor, pages)
+            other = next((cost for cost in others if cost is not None), None)
+            yield {
+                "row": name.strip(), "title": name, "pages": pages,
+                "ours": ours, "mainline": other, "floor": least,
+                "ours/mainline": ours / other if other else None,
+                "ours/floor": ours / least if least else None,
+            }
+
+
+def number(value, pages=1):
+    return "-" if value is None else f"{value / pages:.0f}"
+
+
+def ratio(value):
+    return "-" if value is None else f"{value:.2f}"
+
+
+def print_rows(table):
+    line = "{:<28} {:>6} {:>12} {:>9} {:>9} {:>9} {:>6} {:>6}"
+    print(line.format("instructions", "pages", "ours", "per page", "mainline",
+                      "floor", "/main", "/floor"))
+    for row in table:
+        pages = row["pages"]
+        print(line.format(row["title"], pages, row["ours"],
+                          number(row["ours"], pages),
+                          number(row["mainline"], pages),
+                          number(row["floor"], pages),
+                          ratio(row["ours/mainline"]),
+                          ratio(row["ours/floor"])))
+
+
+def print_other(report):
+    for words in report.other:
+        print(" ".join(f"{key}={value}" for key, value in words.items()))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("report")
+    parser.add_argument("--json")
+    args = parser.parse_args()
+    with open(args.report, encoding="utf-8") as file:
+        report = Report(file.read().splitlines())
+    table = list(rows(report))
+    print("machine:", " ".join(report.machine.values()))
+    print_rows(table)
+    print_other(report)
+    if args.json:
+        with open(args.json, "w", encoding="utf-8") as file:
+            json.dump({"machine": report.machine, "rows": table,
+                       "other": report.other}, file, indent=1)
+            file.write("\n")
+    return 0 if table else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
