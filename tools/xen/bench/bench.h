@@ -8,6 +8,7 @@
 #ifndef XEN_GNTDEV_BENCH_PROGRAM_H
 #define XEN_GNTDEV_BENCH_PROGRAM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "grants.h"
@@ -61,10 +62,10 @@ extern const struct bench_op bench_floor_ops[];
  * @live:	how many objects
  * @files:	whether each has an open file of its own
  */
-int bench_live(const struct bench *b, uint32_t live, int files);
+void bench_live(const struct bench *b, uint32_t live, int files);
 
 /* Kernel memory for each page that is mapped. */
-int bench_memory(const struct bench *b);
+void bench_memory(const struct bench *b);
 
 /**
  * bench_report() - measure an operation and print what it takes

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -120,13 +121,15 @@ static int run_attach(const struct bench *b, uint64_t *cost)
 	return ret ? ret : err;
 }
 
-static int touch(const volatile uint8_t *addr, size_t size)
+/* Read something of each page. */
+static int touch(const char *addr, size_t size)
 {
-	uint8_t sum = 0;
+	for (size_t i = 0; i < size; i += GRANT_PAGE_SIZE) {
+		char byte = addr[i];
 
-	for (size_t i = 0; i < size; i += GRANT_PAGE_SIZE)
-		sum += addr[i];
-	(void)sum;
+		/* It is not left out, as somebody might want it. */
+		__asm__ volatile("" : : "r" (byte));
+	}
 	return 0;
 }
 
@@ -232,7 +235,7 @@ static int run_copy(const struct bench *b, uint64_t *cost)
 struct waiter {
 	const struct bench *b;
 	int dmabuf;
-	_Atomic int tid;
+	atomic_int tid;
 	int ret;
 	uint64_t woken;
 };
@@ -250,7 +253,8 @@ static void *wait_released(void *arg)
 /* Does a thread sleep? Its state stands behind its name in brackets. */
 static int is_asleep(int tid)
 {
-	char path[64], state = 0;
+	char path[64];
+	char state = 0;
 	FILE *stat;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);

@@ -29,6 +29,14 @@ patched()
 	! cmp -s -- "$SOURCE/drivers/xen/$file" "$dir/$file"
 }
 
+# What the modules depend on.
+inputs()
+{
+	find "$HERE" "$SOURCE" "${BASH_SOURCE[0]}" -type f -exec sha256sum {} + |
+		sort
+	echo "$KDIR"
+}
+
 build()
 {
 	local name=$1 dir=$OUTPUT/$1
@@ -45,5 +53,8 @@ build()
 	make -C "$KDIR" M="$dir" BENCH_MODULE="$name" modules
 }
 
+STAMP=$(inputs)
+[ "$(cat -- "$OUTPUT/stamp" 2>/dev/null)" != "$STAMP" ] || exit 0
 build mainline
 build mainline_lift -D lift
+printf '%s\n' "$STAMP" >"$OUTPUT/stamp"

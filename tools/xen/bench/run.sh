@@ -6,8 +6,10 @@
 #
 #   run.sh [--cell NAME] [--what "floor sizes frames live memory"]
 #          [--pages MAX] [--impls "ours mainline mainline_lift"]
+#          [--keep FILE | --against FILE]
 #
-# Results are in $(O)/bench/NAME.txt, as the machine reported them, and .json.
+# Results are in $(O)/bench/NAME.txt, as the machine reported them, and .json, and
+# as plots.
 
 BENCH_DIR=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 RIG=$BENCH_DIR/../../testing/selftests/drivers/xen/qemu
@@ -25,7 +27,8 @@ BUILD=$RIG_O/bench
 CELL=pv-6.12
 WHAT="floor sizes frames live memory"
 IMPLS="ours mainline mainline_lift"
-PAGES=65536
+PAGES=			# 65536 if it can be
+RATIOS=()		# for table.py
 
 options()
 {
@@ -35,10 +38,16 @@ options()
 		--what) WHAT=$2 ;;
 		--impls) IMPLS=$2 ;;
 		--pages) PAGES=$2 ;;
+		--keep | --against) RATIOS=("$1" "$2") ;;
 		*) rig_die "unknown option '$1'" ;;
 		esac
 		shift 2
 	done
+	# The table of a guest has no room for more.
+	case $CELL in
+	pvh-*) PAGES=${PAGES:-8100} ;;
+	*) PAGES=${PAGES:-65536} ;;
+	esac
 	[ -e "$RIG/cells/$CELL.sh" ] || rig_die "there is no cell '$CELL'"
 }
 
@@ -89,6 +98,7 @@ configure()
 	BOOT_FILTER=progress
 	BOOT_TEST_ENV="BENCH_PAGES=$PAGES BENCH_WHAT='$WHAT' BENCH_IMPLS='$IMPLS'"
 	BOOT_ADD=("$BUILD/gntdev-bench" "$(modules):/rig/bench")
+	# Where a domain cannot map its own grants, a guest grants them.
 	case $CELL in
 	pvh-*) BOOT_DOMU=1; BOOT_ADD_DOMU=("$BUILD/lib/xen-peer") ;;
 	esac
@@ -107,7 +117,7 @@ main()
 	options "$@"
 	rig_init
 	mkdir -p "$BUILD"
-	"$RIG/deps.sh" coccinelle
+	"$RIG/deps.sh" coccinelle gnuplot-nox
 	"$RIG/rig.sh" fetch xen kernel headers mainline
 	build
 	rig_tmpdir
@@ -120,8 +130,9 @@ main()
 	boot_finish || rc=$?
 	tr -d '\r' <"$BOOT_LOG/report.log" | grep -a '^BENCH ' \
 		>"$BUILD/$CELL.txt" || true
-	"$BENCH_DIR/table.py" "$BUILD/$CELL.txt" --json "$BUILD/$CELL.json" ||
-		rc=1
+	"$BENCH_DIR/plot.sh" "$BUILD/$CELL.txt" "$BUILD"
+	"$BENCH_DIR/table.py" "$BUILD/$CELL.txt" --json "$BUILD/$CELL.json" \
+		"${RATIOS[@]}" || rc=1
 	return "$rc"
 }
 

@@ -2,6 +2,7 @@
 /*
  * What grows: cost with the number of live objects, memory with that of pages.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,12 +81,11 @@ static const struct live_kind live_kinds[] = {
 	{ "maps", make_map, undo_map },
 	{ "exports", make_export, undo_export },
 	{ "imports", make_import, undo_import },
+	{ .name = NULL }
 };
 
-#define LIVE_KINDS (sizeof(live_kinds) / sizeof(live_kinds[0]))
-
-static int measure(const struct bench *b, const struct live_kind *kind,
-		   uint32_t live, int files)
+static void measure(const struct bench *b, const struct live_kind *kind,
+		    uint32_t live, int files)
 {
 	char note[64];
 
@@ -95,7 +95,6 @@ static int measure(const struct bench *b, const struct live_kind *kind,
 		if (!strcmp(op->name, "map") || !strcmp(op->name, "export") ||
 		    !strcmp(op->name, "import-udmabuf"))
 			bench_report(b, op, note);
-	return 0;
 }
 
 static int live_one_kind(const struct bench *b, const struct live_kind *kind,
@@ -117,7 +116,7 @@ static int live_one_kind(const struct bench *b, const struct live_kind *kind,
 		      kind->make(b, &obj[made], memory.dmabuf);
 	}
 	if (!ret)
-		ret = measure(b, kind, live, files);
+		measure(b, kind, live, files);
 	while (made--) {
 		kind->undo(b, &obj[made]);
 		if (files && obj[made].fd >= 0)
@@ -129,18 +128,16 @@ out:
 	return ret;
 }
 
-int bench_live(const struct bench *b, uint32_t live, int files)
+void bench_live(const struct bench *b, uint32_t live, int files)
 {
-	int ret;
+	for (const struct live_kind *kind = live_kinds; kind->name; kind++) {
+		int ret = live_one_kind(b, kind, live, files);
 
-	for (unsigned int i = 0; i < LIVE_KINDS; i++) {
-		ret = live_one_kind(b, &live_kinds[i], live, files);
 		if (ret)
 			printf("BENCH impl=%s op=live kind=%s live=%u files=%s error=%s\n",
-			       b->impl, live_kinds[i].name, live,
-			       files ? "many" : "one", strerror(-ret));
+			       b->impl, kind->name, live,
+			       files ? "many" : "one", strerrorname_np(-ret));
 	}
-	return 0;
 }
 
 /* Kernel memory that is not that of page tables: slabs, vmalloc(). In KiB. */
@@ -209,9 +206,16 @@ static int memory_of_export(const struct bench *b)
 	return 0;
 }
 
-int bench_memory(const struct bench *b)
+/* Not every driver can do all of it. */
+static void memory_result(const struct bench *b, const char *what, int ret)
 {
-	int ret = memory_of_map(b), err = memory_of_export(b);
+	if (ret)
+		printf("BENCH impl=%s op=memory part=%s pages=%u error=%s\n",
+		       b->impl, what, b->count, strerrorname_np(-ret));
+}
 
-	return ret ? ret : err;
+void bench_memory(const struct bench *b)
+{
+	memory_result(b, "map", memory_of_map(b));
+	memory_result(b, "export", memory_of_export(b));
 }

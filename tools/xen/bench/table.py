@@ -36,6 +36,8 @@ ROWS = (
 )
 # The one that can do it stands for the kernel's own driver.
 OTHERS = ("mainline", "mainline_lift")
+# By how much a ratio may exceed that of before.
+TOLERANCE = 1.03
 
 
 def fields(line):
@@ -89,7 +91,8 @@ def rows(report):
             least = report.floor(floor, pages)
             other = next((cost for cost in others if cost is not None), None)
             yield {
-                "row": name.strip(), "title": name, "pages": pages,
+                "id": op + ":" + "+".join(parts), "row": name.strip(),
+                "title": name, "pages": pages,
                 "ours": ours, "mainline": other, "floor": least,
                 "ours/mainline": ours / other if other else None,
                 "ours/floor": ours / least if least else None,
@@ -123,10 +126,52 @@ def print_other(report):
         print(" ".join(f"{key}={value}" for key, value in words.items()))
 
 
+def read_ratios(path):
+    """Yield row, pages, kind and value of the ratios in a file."""
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            if line.strip() and not line.startswith("#"):
+                row, pages, kind, value = line.rstrip("\n").split("\t")
+                yield row, int(pages), kind, float(value)
+
+
+def write_ratios(path, table, pages):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("# SPDX-License-Identifier: GPL-2.0-only\n"
+                   "# What the benchmark may not exceed: row, pages, ratio of\n"
+                   "# what, value. Made by table.py --keep.\n")
+        for row in table:
+            for kind in ("ours/mainline", "ours/floor"):
+                if row["pages"] == pages and row[kind]:
+                    file.write(f"{row['id']}\t{pages}\t{kind}\t"
+                               f"{row[kind]:.4f}\n")
+
+
+def compare(path, table):
+    """Print each ratio that is exceeded, or missing; return their number."""
+    known = {(row["id"], row["pages"]): row for row in table}
+    count = bad = 0
+    for name, pages, kind, limit in read_ratios(path):
+        value = known.get((name, pages), {}).get(kind)
+        count += 1
+        if value is None or value > limit * TOLERANCE:
+            bad += 1
+            print(f"not ok {name}, {pages} pages: {kind} is {ratio(value)}, "
+                  f"was {limit:.2f}")
+    print(f"{count} ratios, {bad} exceeded by more than "
+          f"{(TOLERANCE - 1) * 100:.0f} %")
+    return bad if count else 1
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("report")
     parser.add_argument("--json")
+    parser.add_argument("--keep", metavar="FILE",
+                        help="write the ratios of --pages")
+    parser.add_argument("--against", metavar="FILE",
+                        help="fail if one of these is exceeded")
+    parser.add_argument("--pages", type=int, default=2025)
     args = parser.parse_args()
     with open(args.report, encoding="utf-8") as file:
         report = Report(file.read().splitlines())
@@ -139,6 +184,10 @@ def main():
             json.dump({"machine": report.machine, "rows": table,
                        "other": report.other}, file, indent=1)
             file.write("\n")
+    if args.keep:
+        write_ratios(args.keep, table, args.pages)
+    if args.against and compare(args.against, table):
+        return 1
     return 0 if table else 1
 
 

@@ -2,9 +2,9 @@
 #ifndef XEN_GNTDEV_BENCH_FLOOR_H
 #define XEN_GNTDEV_BENCH_FLOOR_H
 
-#include "gntdev-bench.h"
+#include <linux/mm.h>
 
-struct vm_operations_struct;
+#include "gntdev-bench.h"
 
 /* Of the mappings whose page tables BENCH_FLOOR_USER may use. */
 extern const struct vm_operations_struct bench_vm_ops;

@@ -137,8 +137,10 @@ static int bench_mmap(struct file *filp, struct vm_area_struct *vma)
 
 static int bench_open(struct inode *inode, struct file *filp)
 {
-	filp->private_data = kzalloc(sizeof(struct bench_file), GFP_KERNEL);
-	return filp->private_data ? 0 : -ENOMEM;
+	struct bench_file *bf = kzalloc(sizeof(*bf), GFP_KERNEL);
+
+	filp->private_data = bf;
+	return bf ? 0 : -ENOMEM;
 }
 
 static int bench_release(struct inode *inode, struct file *filp)

@@ -164,7 +164,8 @@ static_build_programs()
 {
 	build_programs &&
 	make -C "$RIG_TOP/tools/xen/framedemo" OUTPUT="$RIG_O/framedemo" &&
-	make -C "$RIG_TOP/tools/xen/vdispl-backend" OUTPUT="$RIG_O/vdispl"
+	make -C "$RIG_TOP/tools/xen/vdispl-backend" OUTPUT="$RIG_O/vdispl" &&
+	make -C "$RIG_TOP/tools/xen/bench" OUTPUT="$RIG_O/bench"
 }
 
 static_programs()
