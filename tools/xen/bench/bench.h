@@ -22,8 +22,10 @@
  * @helper:	open file of the benchmark's module
  * @domid:	who grants, and whom is granted to
  * @refs:	references, as many as the largest operation needs
+ * @granted:	their number
  * @count:	pages of the operation
  * @frame:	local memory of that size
+ * @look:	what looking at the clock adds to each part
  */
 struct bench {
 	const char *impl;
@@ -31,8 +33,10 @@ struct bench {
 	int helper;
 	uint16_t domid;
 	uint32_t *refs;
+	uint32_t granted;
 	uint32_t count;
 	void *frame;
+	uint64_t look;
 };
 
 /**
@@ -42,6 +46,7 @@ struct bench {
  * @run:	do it once; cost[i] gets what part i took
  * @max:	largest number of pages, 0 if there is no limit
  * @exports:	it needs nothing but exports
+ * @scales:	it is also done beside live objects, and by several threads
  */
 struct bench_op {
 	const char *name;
@@ -49,6 +54,7 @@ struct bench_op {
 	int (*run)(const struct bench *b, uint64_t *cost);
 	uint32_t max;
 	bool exports;
+	bool scales;
 };
 
 /* Each list ends with an entry without a name. */
@@ -63,6 +69,18 @@ extern const struct bench_op bench_floor_ops[];
  * @files:	whether each has an open file of its own
  */
 void bench_live(const struct bench *b, uint32_t live, int files);
+
+/**
+ * bench_threads() - what 1, 2 and 4 threads get done
+ * @b:		with one open file
+ * @exports:	only what needs nothing but exports
+ *
+ * Each operation is done for a while, on one file and on one for each thread. What
+ * is reported is operations per second.
+ *
+ * Return: 0 or a negative errno.
+ */
+int bench_threads(const struct bench *b, bool exports);
 
 /* Kernel memory for each page that is mapped. */
 void bench_memory(const struct bench *b);

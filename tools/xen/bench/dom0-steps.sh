@@ -25,7 +25,9 @@ bench_driver()
 	case $impl:$what in
 	*:floor) ;;
 	ours:*) bench "$what" ours /dev/xen/gntdev ;;
-	mainline_lift:sizes) bench exports "$impl" "/dev/xen/$impl" ;;
+	mainline_lift:sizes | mainline_lift:threads)
+		bench "export-$what" "$impl" "/dev/xen/$impl"
+		;;
 	mainline_lift:*) ;;
 	*) bench "$what" "$impl" "/dev/xen/$impl" ;;
 	esac

@@ -71,11 +71,11 @@ static int floor_refs(const struct bench *b, uint64_t *cost)
 }
 
 const struct bench_op bench_floor_ops[] = {
-	{ "kernel", { "map", "unmap" }, floor_kernel, 0, false },
-	{ "user", { "map", "unmap" }, floor_user, 0, false },
-	{ "grant", { "grant", "end" }, floor_grant, 0, false },
-	{ "copy", { "COPY" }, floor_copy, 1, false },
-	{ "pages", { "alloc", "free" }, floor_pages, 0, false },
-	{ "refs", { "map", "unmap" }, floor_refs, 0, false },
+	{ .name = "kernel", .parts = { "map", "unmap" }, .run = floor_kernel },
+	{ .name = "user", .parts = { "map", "unmap" }, .run = floor_user },
+	{ .name = "grant", .parts = { "grant", "end" }, .run = floor_grant },
+	{ .name = "copy", .parts = { "COPY" }, .run = floor_copy, .max = 1 },
+	{ .name = "pages", .parts = { "alloc", "free" }, .run = floor_pages },
+	{ .name = "refs", .parts = { "map", "unmap" }, .run = floor_refs },
 	{ .name = NULL }
 };

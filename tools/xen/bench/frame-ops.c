@@ -94,8 +94,11 @@ static int run_grant_copy(const struct bench *b, uint64_t *cost)
 }
 
 const struct bench_op bench_frame_ops[] = {
-	{ "frame-zero-copy", { "new", "known" }, run_zero_copy, 0, false },
-	{ "frame-memcpy", { "new", "known" }, run_memcpy, 0, false },
-	{ "frame-grant-copy", { "new" }, run_grant_copy, 0, false },
+	{ .name = "frame-zero-copy", .parts = { "new", "known" },
+	  .run = run_zero_copy },
+	{ .name = "frame-memcpy", .parts = { "new", "known" },
+	  .run = run_memcpy },
+	{ .name = "frame-grant-copy", .parts = { "new" },
+	  .run = run_grant_copy },
 	{ .name = NULL }
 };

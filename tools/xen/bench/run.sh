@@ -3,8 +3,10 @@
 #
 # make bench: what the grant device costs, in instructions, beside the kernel's
 # own driver and the bare hypercalls, in one boot of a machine that counts them.
+# What several threads get done is measured in another boot, on a machine with
+# several processors.
 #
-#   run.sh [--cell NAME] [--what "floor sizes frames live memory"]
+#   run.sh [--cell NAME] [--what "floor sizes frames live memory threads"]
 #          [--pages MAX] [--impls "ours mainline mainline_lift"]
 #          [--keep FILE | --against FILE]
 #
@@ -25,9 +27,10 @@ RIG=$BENCH_DIR/../../testing/selftests/drivers/xen/qemu
 
 BUILD=$RIG_O/bench
 CELL=pv-6.12
-WHAT="floor sizes frames live memory"
+WHAT="floor sizes frames live memory threads"
 IMPLS="ours mainline mainline_lift"
 PAGES=			# 65536 if it can be
+RC=0
 RATIOS=()		# for table.py
 
 options()
@@ -78,17 +81,11 @@ modules()
 	echo "$dir"
 }
 
-# With this clock a tick is an instruction, whatever else the host does.
 configure()
 {
 	# shellcheck source=../../testing/selftests/drivers/xen/qemu/cells/pv-6.12.sh
 	. "$RIG/cells/$CELL.sh"
 	cell_options
-	BOOT_ACCEL=(-accel "tcg,thread=single"
-		-icount "shift=0,sleep=off" -rtc "base=2026-01-01,clock=vm")
-	BOOT_NAME=bench-$CELL
-	BOOT_CPUS=1
-	BOOT_VCPUS=1
 	BOOT_DISPLAY=0
 	BOOT_DOM0_MEM=2048
 	BOOT_GNTALLOC_LIMIT=80000
@@ -96,12 +93,35 @@ configure()
 	BOOT_DOM0_ARGS+=" udmabuf.size_limit_mb=512"
 	BOOT_LIMIT=${BENCH_LIMIT:-3000}
 	BOOT_FILTER=progress
-	BOOT_TEST_ENV="BENCH_PAGES=$PAGES BENCH_WHAT='$WHAT' BENCH_IMPLS='$IMPLS'"
 	BOOT_ADD=("$BUILD/gntdev-bench" "$(modules):/rig/bench")
 	# Where a domain cannot map its own grants, a guest grants them.
 	case $CELL in
 	pvh-*) BOOT_DOMU=1; BOOT_ADD_DOMU=("$BUILD/lib/xen-peer") ;;
 	esac
+}
+
+# measure NAME WHAT...: in one boot.
+measure()
+{
+	BOOT_NAME=bench-$CELL-$1
+	shift
+	BOOT_TEST_ENV="BENCH_PAGES=$PAGES BENCH_WHAT='$*' BENCH_IMPLS='$IMPLS'"
+	boot_prepare "$ABI" "$BENCH_DIR/dom0-steps.sh"
+	rig_say "booting Xen: $BOOT_NAME (log: $BOOT_LOG)"
+	boot_start
+	boot_finish || RC=$?
+	tr -d '\r' <"$BOOT_LOG/report.log" | grep -a '^BENCH ' \
+		>>"$BUILD/$CELL.txt" || true
+}
+
+# With this clock a tick is an instruction, whatever else the host does.
+count()
+{
+	BOOT_ACCEL=(-accel "tcg,thread=single"
+		-icount "shift=0,sleep=off" -rtc "base=2026-01-01,clock=vm")
+	BOOT_CPUS=1
+	BOOT_VCPUS=1
+	measure count "$@"
 }
 
 # Not each of the figures.
@@ -112,7 +132,7 @@ progress()
 
 main()
 {
-	local abi rc=0
+	local what counted=()
 
 	options "$@"
 	rig_init
@@ -122,18 +142,20 @@ main()
 	build
 	rig_tmpdir
 	configure
-	abi=$("$RIG/rig.sh" abi)
+	ABI=$("$RIG/rig.sh" abi)
 	rig_lock
-	boot_prepare "$abi" "$BENCH_DIR/dom0-steps.sh"
-	rig_say "booting Xen and counting (log: $BOOT_LOG)"
-	boot_start
-	boot_finish || rc=$?
-	tr -d '\r' <"$BOOT_LOG/report.log" | grep -a '^BENCH ' \
-		>"$BUILD/$CELL.txt" || true
+	rm -f -- "$BUILD/$CELL.txt"
+	for what in $WHAT; do
+		[ "$what" = threads ] || counted+=("$what")
+	done
+	case " $WHAT " in
+	*" threads "*) measure timed threads ;;
+	esac
+	[ ${#counted[@]} -eq 0 ] || count "${counted[@]}"
 	"$BENCH_DIR/plot.sh" "$BUILD/$CELL.txt" "$BUILD"
 	"$BENCH_DIR/table.py" "$BUILD/$CELL.txt" --json "$BUILD/$CELL.json" \
-		"${RATIOS[@]}" || rc=1
-	return "$rc"
+		"${RATIOS[@]}" || RC=1
+	return "$RC"
 }
 
 main "$@"

@@ -121,9 +121,87 @@ def print_rows(table):
                           ratio(row["ours/floor"])))
 
 
-def print_other(report):
+def print_frames(report):
+    print("\na frame from a guest to a device, instructions, for a buffer that is "
+          "new and one\nthat is known (its grants stay mapped); of the kernel's "
+          "own driver behind it")
+    cost = {(words["impl"], words["op"], words["pages"], words["part"]):
+            words["cost"] for words in report.other
+            if "frame" in words["op"] and "cost" in words}
+    for impl, op, pages, part in cost:
+        if impl == "ours":
+            other = cost.get(("mainline", op, pages, part), "-")
+            print(f"{op:<18} {pages:>5} pages {part:<6} "
+                  f"{cost[impl, op, pages, part]:>10} {other:>10}")
+
+
+def print_memory(report):
+    print("\nkernel memory per mapped page, bytes")
     for words in report.other:
-        print(" ".join(f"{key}={value}" for key, value in words.items()))
+        if words["op"] == "memory" and "bytes" in words:
+            each = int(words["bytes"]) / int(words["pages"])
+            print(f"{words['impl']:<10} {words['part']:<7} {each:6.1f}")
+
+
+def print_live(report):
+    """How the cost of all parts of an operation grows with live objects."""
+    sums = {}
+    for words in report.other:
+        if "live" in words and "cost" in words:
+            key = (words["impl"], words["kind"], words["files"], words["op"])
+            lives = sums.setdefault(key, {})
+            live = int(words["live"])
+            lives[live] = lives.get(live, 0) + int(words["cost"])
+    print("\none page, beside live objects: instructions, by their number")
+    for (impl, kind, files, op), lives in sums.items():
+        first, last = lives[min(lives)], lives[max(lives)]
+        print(f"{impl:<9} {kind:<8} {files:<4} {op:<15} " +
+              " ".join(f"{live}:{cost}" for live, cost in lives.items()) +
+              f"  {(last / first - 1) * 100:+.1f} %")
+
+
+def print_threads(report):
+    """Operations per second by threads; of the kernel's own driver behind it."""
+    rates = {}
+    for words in report.other:
+        if "rate" in words:
+            impl = "ours" if words["impl"] == "ours" else "mainline"
+            key = (words["op"], words["pages"], words["files"])
+            rates.setdefault(key, {}).setdefault(
+                (impl, int(words["threads"])), words["rate"])
+    print("\noperations per second, by threads: a clock of an emulated machine, to "
+          "compare only")
+    for (op, pages, files), found in rates.items():
+        for impl in ("ours", "mainline"):
+            line = " ".join(f"{threads}:{rate}" for (name, threads), rate
+                            in found.items() if name == impl)
+            print(f"{op:<23} {pages} pages, {files:<4} files, {impl:<8} "
+                  f"{line or '-'}")
+
+
+def print_failed(report):
+    print("\nwhat could not be done")
+    failed = {}
+    for words in report.other:
+        if "error" in words:
+            key = (words["impl"], words["op"], words["error"])
+            failed.setdefault(key, []).append(words.get("pages", "-"))
+    for (impl, op, error), pages in failed.items():
+        print(f"{impl} {op}: {error} ({', '.join(pages)} pages)")
+
+
+def print_other(report):
+    ops = {words["op"] for words in report.other}
+    if any("frame" in op for op in ops):
+        print_frames(report)
+    if "memory" in ops:
+        print_memory(report)
+    if any("live" in words for words in report.other):
+        print_live(report)
+    if any("rate" in words for words in report.other):
+        print_threads(report)
+    if any("error" in words for words in report.other):
+        print_failed(report)
 
 
 def read_ratios(path):
@@ -188,7 +266,7 @@ def main():
         write_ratios(args.keep, table, args.pages)
     if args.against and compare(args.against, table):
         return 1
-    return 0 if table else 1
+    return 0 if report.cost or report.other else 1
 
 
 if __name__ == "__main__":

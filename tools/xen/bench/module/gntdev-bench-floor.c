@@ -18,6 +18,8 @@
 
 #include "floor.h"
 
+#define REFS_PER_ALLOC	1024U
+
 /**
  * struct floor - the prepared operations
  * @op: from user space, and the result
@@ -190,20 +192,33 @@ static int end_grants(struct floor *f)
 	return bad ? -EBUSY : 0;
 }
 
+/* The kernel hands out fewer than 65536 at a time. */
+static int take_refs(struct floor *f)
+{
+	unsigned int done, end;
+	grant_ref_t head;
+
+	for (done = 0; done < f->op.count; ) {
+		end = min(f->op.count, done + REFS_PER_ALLOC);
+		if (gnttab_alloc_grant_references(end - done, &head))
+			return -ENOSPC;
+		for (; done < end; done++)
+			f->refs[done] = gnttab_claim_grant_reference(&head);
+	}
+	return 0;
+}
+
+/* On failure, references are lost; the benchmark is over then. */
 static int floor_grant(struct floor *f)
 {
 	struct page *page;
-	grant_ref_t head;
-	unsigned int i;
 	int ret;
 
 	page = alloc_page(GFP_KERNEL);
 	if (!page)
 		return -ENOMEM;
-	ret = gnttab_alloc_grant_references(f->op.count, &head);
+	ret = take_refs(f);
 	if (!ret) {
-		for (i = 0; i < f->op.count; i++)
-			f->refs[i] = gnttab_claim_grant_reference(&head);
 		make_grants(f, page);
 		ret = end_grants(f);
 	}
