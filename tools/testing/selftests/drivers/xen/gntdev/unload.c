@@ -19,6 +19,9 @@
 #define RW (PROT_READ | PROT_WRITE)
 #define PAGES cut(16)
 #define MODULE "xen_gntdev_selftest"
+/* As many pages in all as no domain of these tests has addresses for. */
+#define MANY 65536u
+#define LOADS 10u
 
 FIXTURE(unload) {
 	int fd;
@@ -149,6 +152,58 @@ TEST_F(unload, refused_while_a_driver_holds_pages)
 	ASSERT_EQ(0, ioctl(mock, MOCK_IOC_UNPIN));
 	expect_unloads(_metadata);
 	close(mock);
+}
+
+/* Bytes of addresses that the kernel made up for want of backing pages. */
+static unsigned long long scratch_bytes(void)
+{
+	unsigned long long first, last, sum = 0;
+	char line[256];
+	FILE *file = fopen("/proc/iomem", "re");
+
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file))
+		if (strstr(line, "Xen scratch") &&
+		    sscanf(line, "%llx-%llx", &first, &last) == 2)
+			sum += last - first + 1;
+	fclose(file);
+	return sum;
+}
+
+/* To map so many pages has the driver look for them beforehand. */
+static int map_many(int fd)
+{
+	uint32_t *refs = calloc(MANY, sizeof(*refs));
+	uint64_t index;
+	int ret;
+
+	if (!refs)
+		return -ENOMEM;
+	ret = gntdev_map(fd, SELF, refs, MANY, &index);
+	free(refs);
+	return ret;
+}
+
+/* What the driver keeps of backing pages, it keeps no longer than it is there. */
+TEST_F(unload, backing_pages_come_back)
+{
+	unsigned long long before = 0;
+
+	for (unsigned int i = 0; i < LOADS; i++) {
+		if (i)
+			self->fd = gntdev_open();
+		ASSERT_GE(self->fd, 0);
+		ASSERT_EQ(0, map_many(self->fd));
+		close(self->fd);
+		expect_unloads(_metadata);
+		if (!i)
+			before = scratch_bytes();
+		else
+			ASSERT_EQ(before, scratch_bytes());
+		if (i < LOADS - 1)
+			ASSERT_EQ(0, hooked_gntdev_use(false));
+	}
 }
 
 TEST_HARNESS_MAIN
