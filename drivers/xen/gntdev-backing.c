@@ -11,6 +11,8 @@
 #include <linux/cleanup.h>
 #include <linux/dma-mapping.h>
 #include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/platform_device.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
@@ -31,6 +33,84 @@ static DEFINE_MUTEX(backing_lock);
 static unsigned int backing_peak;
 static atomic_t backing_used = ATOMIC_INIT(0);
 
+/*
+ * Pages that were given back are kept to be taken again: in a PV domain, the
+ * allocator walks page tables for each page that it hands out. It would not free
+ * them either, and they have no memory.
+ */
+#define POOL_MAX	65536U
+
+static DEFINE_MUTEX(pool_lock);
+static struct page *pool;
+static unsigned int pool_count;
+
+/* Elsewhere, nothing is walked, and pages may be memory that others want back. */
+static bool pool_is_used(void)
+{
+	return IS_ENABLED(CONFIG_XEN_UNPOPULATED_ALLOC) &&
+	       IS_ENABLED(CONFIG_XEN_PV) && xen_pv_domain();
+}
+
+/* As the allocator does, hand out the page that came last first. */
+static struct page *pop_page(void)
+{
+	struct page *page = pool;
+
+	lockdep_assert_held(&pool_lock);
+	pool = page->zone_device_data;
+	pool_count--;
+	gntdev_selftest_hold(GNTDEV_HELD_PAGES, 1);
+	return page;
+}
+
+static void drain_pool(void)
+{
+	struct page *page;
+
+	while (pool_count) {
+		page = pop_page();
+		gnttab_free_pages(1, &page);
+	}
+}
+
+/*
+ * If the pool has not enough, all pages come from the allocator, so that they
+ * are consecutive if it can be done. Nobody may find both empty meanwhile, and
+ * have the allocator add memory.
+ */
+static int take_pages(struct page **pages, unsigned int count)
+{
+	unsigned int i;
+
+	guard(mutex)(&pool_lock);
+	if (pool_count < count) {
+		drain_pool();
+		return gnttab_alloc_pages(count, pages);
+	}
+	if (gntdev_selftest_fails(GNTDEV_FAIL_PAGES))
+		return -ENOMEM;
+	for (i = 0; i < count; i++)
+		pages[i] = pop_page();
+	return 0;
+}
+
+static void give_pages(struct page **pages, unsigned int count)
+{
+	unsigned int i;
+
+	guard(mutex)(&pool_lock);
+	if (!pool_is_used() || count > POOL_MAX - pool_count) {
+		gnttab_free_pages(count, pages);
+		return;
+	}
+	for (i = 0; i < count; i++) {
+		pages[i]->zone_device_data = pool;
+		pool = pages[i];
+	}
+	pool_count += count;
+	gntdev_selftest_hold(GNTDEV_HELD_PAGES, -(int)count);
+}
+
 static void reverse_pages(struct page **pages, unsigned int count)
 {
 	unsigned int i;
@@ -47,6 +127,27 @@ static int compare_pages(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+/* How many pages at the start of some have, each, the number after the last. */
+static unsigned int ascending(struct page **pages, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 1; i < count; i++)
+		if (page_to_pfn(pages[i]) != page_to_pfn(pages[i - 1]) + 1)
+			break;
+	return i;
+}
+
+static unsigned int descending(struct page **pages, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 1; i < count; i++)
+		if (page_to_pfn(pages[i]) + 1 != page_to_pfn(pages[i - 1]))
+			break;
+	return i;
+}
+
 /**
  * gntdev_pages_sort - make pages consecutive, if that takes only another order
  * @pages: the pages
@@ -59,15 +160,9 @@ static int compare_pages(const void *a, const void *b)
  */
 bool gntdev_pages_sort(struct page **pages, unsigned int count)
 {
-	unsigned int up = 1, down = 1, i;
-
-	for (i = 1; i < count; i++) {
-		up += page_to_pfn(pages[i]) == page_to_pfn(pages[i - 1]) + 1;
-		down += page_to_pfn(pages[i]) + 1 == page_to_pfn(pages[i - 1]);
-	}
-	if (up == count)
+	if (ascending(pages, count) == count)
 		return true;
-	if (down == count) {
+	if (descending(pages, count) == count) {
 		reverse_pages(pages, count);
 		return true;
 	}
@@ -95,7 +190,7 @@ static int take_whole_pages(struct gntdev_mapping *m)
 
 	if (!count)
 		return 0;
-	ret = gnttab_alloc_pages(count, m->pages);
+	ret = take_pages(m->pages, count);
 	if (ret)
 		return ret;
 	m->whole = count;
@@ -159,7 +254,7 @@ static void give_whole_pages(struct gntdev_mapping *m)
 {
 	/* The allocator hands out the last page first. */
 	reverse_pages(m->pages, m->whole);
-	gnttab_free_pages(m->whole, m->pages);
+	give_pages(m->pages, m->whole);
 	atomic_sub(m->whole, &backing_used);
 	m->whole = 0;
 }
@@ -258,11 +353,11 @@ int gntdev_backing_prepare(unsigned int count)
 	pages = kvmalloc_array(whole, sizeof(*pages), GFP_KERNEL_ACCOUNT);
 	if (!pages)
 		return -ENOMEM;
-	ret = gnttab_alloc_pages(whole, pages);
+	ret = take_pages(pages, whole);
 	if (!ret) {
 		backing_peak = atomic_read(&backing_used) + whole;
 		reverse_pages(pages, whole);
-		gnttab_free_pages(whole, pages);
+		give_pages(pages, whole);
 	}
 	kvfree(pages);
 	return ret;
@@ -304,4 +399,6 @@ int gntdev_backing_init(void)
 void gntdev_backing_exit(void)
 {
 	platform_device_unregister(dma_pdev);
+	guard(mutex)(&pool_lock);
+	drain_pool();
 }

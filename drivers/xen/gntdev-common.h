@@ -26,6 +26,7 @@
  *   mm->mmap_lock
  *     gntdev_map.lock
  *       mmu interval notifier, gntdev_pv_vma.lock
+ *       pool_lock of the backing pages; also inside of backing_lock
  *   dma-buf reservation lock
  *     gntdev_export.lock
  *   gntdev_dmabuf_table.lock

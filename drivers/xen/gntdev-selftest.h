@@ -45,7 +45,7 @@ enum gntdev_fail {
  * @GNTDEV_HELD_MAPPED: grants mapped, each as often as it is
  * @GNTDEV_HELD_GRANTED: grants for other domains
  * @GNTDEV_HELD_FRAMES: frames that were given back to the hypervisor
- * @GNTDEV_HELD_PAGES: backing pages
+ * @GNTDEV_HELD_PAGES: backing pages in use
  * @GNTDEV_HELD_KINDS: how many there are
  */
 enum gntdev_held {
@@ -82,6 +82,8 @@ static inline bool gntdev_selftest_fails(enum gntdev_fail what)
 {
 	return false;
 }
+
+static inline void gntdev_selftest_hold(enum gntdev_held what, int count) {}
 
 static inline void gntdev_selftest_before_map(struct gnttab_map_grant_ref *op,
 					      unsigned int count)
