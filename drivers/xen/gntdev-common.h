@@ -213,6 +213,8 @@ struct gntdev_vma {
  * struct gntdev_mode - what differs between the kinds of domain
  * @init: called once when the module is loaded; may be NULL
  * @may_map: grants of a domain can be mapped; NULL if those of all can
+ * @map: map grants at the kernel addresses of backing pages
+ * @unmap: undo that; the result of each operation is its status
  * @map_flags: GNTMAP_* for mapping a grant at the kernel address of a page
  * @scattered: consecutive pages may have scattered bus addresses
  * @mmap_once: a range can be mmapped only once at a time
@@ -232,6 +234,10 @@ struct gntdev_vma {
 struct gntdev_mode {
 	int (*init)(void);
 	bool (*may_map)(domid_t domid);
+	int (*map)(struct gnttab_map_grant_ref *op, struct page **pages,
+		   unsigned int count);
+	void (*unmap)(struct gnttab_unmap_grant_ref *op, struct page **pages,
+		      unsigned int count);
 	u32 map_flags;
 	bool scattered;
 	bool mmap_once;
@@ -295,6 +301,12 @@ void gntdev_mapping_get(struct gntdev_mapping *mapping);
 void gntdev_mapping_put(struct gntdev_mapping *mapping);
 void gntdev_retry_init(struct gntdev_retry *retry, work_func_t fn);
 void gntdev_retry_queue(struct gntdev_retry *retry);
+
+/* gntdev-pv-map.c */
+int gntdev_pv_map(struct gnttab_map_grant_ref *op, struct page **pages,
+		  unsigned int count);
+void gntdev_pv_unmap(struct gnttab_unmap_grant_ref *op, struct page **pages,
+		     unsigned int count);
 
 /* gntdev-backing.c */
 struct device *gntdev_device(void);

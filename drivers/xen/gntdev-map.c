@@ -141,10 +141,10 @@ static int map_batch(struct gntdev_mapping *m, struct map_batch *batch,
 		gnttab_set_map_op(&op[i], kernel_address(m, first + i),
 				  flags, m->refs->ref[first + i],
 				  gntdev_refs_domid(m->refs, first + i));
-		op[i].handle = GNTDEV_NO_HANDLE;
+		op[i].status = GNTST_general_error;
 		batch->page[i] = page_of(m, first + i);
 	}
-	ret = gnttab_map_refs(op, NULL, batch->page, count);
+	ret = gntdev_mode()->map(op, batch->page, count);
 	forget_grants(batch->page, count);
 	/* Each element has a result of its own; none speaks for another. */
 	for (i = 0; i < count; i++) {
@@ -204,10 +204,6 @@ static unsigned int collect_batch(struct gntdev_mapping *m,
 		gnttab_set_unmap_op(&batch->op[n], kernel_address(m, i), flags,
 				    m->handles[i]);
 		batch->op[n].status = GNTST_general_error;
-		/* Without its address, Xen would keep the device's mapping. */
-		if (flags & GNTMAP_device_map)
-			batch->op[n].dev_bus_addr =
-				PFN_PHYS(xen_page_to_gfn(page));
 		batch->page[n] = page;
 		batch->index[n++] = i;
 	}
@@ -222,7 +218,7 @@ static void unmap_some(struct gntdev_mapping *m)
 	unsigned int i, n;
 
 	while (m->mapped && (n = collect_batch(m, batch, &next))) {
-		gnttab_unmap_refs(batch->op, NULL, batch->page, n);
+		gntdev_mode()->unmap(batch->op, batch->page, n);
 		gntdev_selftest_after_unmap(m, batch->op, n);
 		for (i = 0; i < n; i++) {
 			m->handles[batch->index[i]] = GNTDEV_NO_HANDLE;

@@ -621,6 +621,8 @@ static bool pv_may_grant(unsigned long pfn)
 }
 
 const struct gntdev_mode gntdev_pv_mode = {
+	.map = gntdev_pv_map,
+	.unmap = gntdev_pv_unmap,
 	.map_flags = GNTMAP_host_map | GNTMAP_device_map,
 	.scattered = true,
 	.mmap_once = true,

@@ -54,6 +54,18 @@ static bool xlate_may_map(domid_t domid)
 	return !IS_ENABLED(CONFIG_X86) || domid != own_domid;
 }
 
+static int xlate_map(struct gnttab_map_grant_ref *op, struct page **pages,
+		     unsigned int count)
+{
+	return gnttab_map_refs(op, NULL, pages, count);
+}
+
+static void xlate_unmap(struct gnttab_unmap_grant_ref *op, struct page **pages,
+			unsigned int count)
+{
+	gnttab_unmap_refs(op, NULL, pages, count);
+}
+
 static void xlate_vma_open(struct vm_area_struct *vma)
 {
 	struct gntdev_vma *gv = vma->vm_private_data;
@@ -246,6 +258,8 @@ static bool xlate_may_grant(unsigned long pfn)
 const struct gntdev_mode gntdev_xlate_mode = {
 	.init = xlate_init,
 	.may_map = xlate_may_map,
+	.map = xlate_map,
+	.unmap = xlate_unmap,
 	.map_flags = GNTMAP_host_map,
 	.scattered = !IS_ENABLED(CONFIG_X86),
 	.mmap = xlate_mmap,

@@ -315,8 +315,9 @@ PARTS = [
          edit_trace),
     Part("replace",
          [XEN + f"gntdev{f}" for f in (
-             ".c", "-map.c", "-backing.c", "-range.c", "-pv.c", "-xlate.c",
-             "-copy.c", "-common.h", "-selftest.h", "-coverage.h")],
+             ".c", "-map.c", "-backing.c", "-range.c", "-pv.c", "-pv-map.c",
+             "-xlate.c", "-copy.c", "-common.h", "-selftest.h",
+             "-coverage.h")],
          edit_replace),
     Part("old-allocator", edit=edit_old_allocator, needed=old_allocator),
     Part("export",
