@@ -229,7 +229,9 @@ struct gntdev_vma {
  *	would bounce, and warn if not even that helped; NULL where it does not warn
  * @bus_addr_ok: another device reaches the granted frames of a page themselves
  *	at that address
- * @may_grant: a page is ordinary memory that belongs to this domain
+ * @own_frames: replace each page, the number of which is in the place of its first
+ *	frame, by its frames, as grants name them; false unless all of them are
+ *	ordinary memory that belongs to this domain
  */
 struct gntdev_mode {
 	int (*init)(void);
@@ -252,7 +254,7 @@ struct gntdev_mode {
 	bool (*reachable)(struct device *dev, struct page *page);
 	bool (*bus_addr_ok)(struct device *dev, struct page *page,
 			    dma_addr_t addr);
-	bool (*may_grant)(unsigned long pfn);
+	bool (*own_frames)(xen_pfn_t *frames, unsigned int count);
 };
 
 extern const struct gntdev_mode gntdev_pv_mode;
@@ -307,6 +309,7 @@ int gntdev_pv_map(struct gnttab_map_grant_ref *op, struct page **pages,
 		  unsigned int count);
 void gntdev_pv_unmap(struct gnttab_unmap_grant_ref *op, struct page **pages,
 		     unsigned int count);
+dma_addr_t gntdev_pv_machine_addr(struct device *dev, struct page *page);
 
 /* gntdev-backing.c */
 struct device *gntdev_device(void);

@@ -71,6 +71,21 @@ static int check_bus_addrs(struct gntdev_mapping *m, struct gntdev_attached *a)
 	return i == count ? 0 : -EOPNOTSUPP;
 }
 
+static int list_each_page(struct page **pages, unsigned int count,
+			  struct sg_table *sgt)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+	int ret;
+
+	ret = sg_alloc_table(sgt, count, GFP_KERNEL);
+	if (ret)
+		return ret;
+	for_each_sgtable_sg(sgt, sg, i)
+		sg_set_page(sg, pages[i], PAGE_SIZE, 0);
+	return 0;
+}
+
 /**
  * gntdev_export_table - list pages for a device
  * @mode: whether consecutive pages may have scattered bus addresses
@@ -85,10 +100,11 @@ int gntdev_export_table(const struct gntdev_mode *mode, struct page **pages,
 			unsigned int count, unsigned int limit,
 			struct sg_table *sgt)
 {
-	unsigned int segment = PAGE_SIZE;
+	unsigned int segment = max_t(unsigned int, PAGE_SIZE,
+				     ALIGN_DOWN(limit, (unsigned int)PAGE_SIZE));
 
-	if (!mode->scattered)
-		segment = max(segment, ALIGN_DOWN(limit, (unsigned int)PAGE_SIZE));
+	if (mode->scattered)
+		return list_each_page(pages, count, sgt);
 	return sg_alloc_table_from_pages_segment(sgt, pages, count, 0,
 						 (size_t)count << PAGE_SHIFT,
 						 segment, GFP_KERNEL);
@@ -144,17 +160,20 @@ static int map_by_dma_api(struct gntdev_mapping *m, struct gntdev_attached *a,
 static int map_machine_frames(struct gntdev_mapping *m,
 			      struct gntdev_attached *a, struct device *dev)
 {
+	const struct gntdev_mode *mode = gntdev_mode();
+	dma_addr_t addr, highest = 0;
 	struct scatterlist *sg;
 	unsigned int i;
 	int ret;
 
 	for_each_sgtable_sg(&a->sgt, sg, i) {
-		sg_dma_address(sg) = gntdev_mode()->machine_addr(dev,
-								 m->pages[i]);
-		sg_dma_len(sg) = sg->length;
-		if (!dma_capable(dev, sg_dma_address(sg), sg->length, true))
-			return -EOPNOTSUPP;
+		addr = mode->machine_addr(dev, m->pages[i]);
+		sg_dma_address(sg) = addr;
+		sg_dma_len(sg) = PAGE_SIZE;
+		highest = max(highest, addr);
 	}
+	if (!dev->dma_mask || !dma_capable(dev, highest, PAGE_SIZE, true))
+		return -EOPNOTSUPP;
 	if (dev_is_dma_coherent(dev))
 		return 0;
 	ret = alloc_table(m, gntdev_device(), &a->own);

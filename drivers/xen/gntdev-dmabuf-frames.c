@@ -9,39 +9,53 @@
 #include <linux/pfn.h>
 #include <linux/printk.h>
 #include <linux/scatterlist.h>
+#include <linux/sizes.h>
 
 #include <xen/page.h>
 
 #include "gntdev-dmabuf.h"
 
 /*
- * Only whole pages of ordinary memory of this domain may be granted. Part of a
- * page would show its rest; what another domain owns is not ours to give.
+ * The kernel has a struct page for each page of such a block or for none of them:
+ * memory comes and goes in blocks of SUBSECTION_SIZE, or larger ones.
  */
-static int page_to_frames(unsigned long pfn, xen_pfn_t *frames)
-{
-	unsigned int i;
+#define PAGES_PER_BLOCK		(SZ_2M >> PAGE_SHIFT)
 
-	if (!gntdev_mode()->may_grant(pfn)) {
-		pr_debug_ratelimited("no memory of this domain at pfn %#lx\n",
-				     pfn);
-		return -EOPNOTSUPP;
-	}
-	for (i = 0; i < XEN_PFN_PER_PAGE; i++)
-		frames[i] = pfn_to_gfn(pfn * XEN_PFN_PER_PAGE + i);
-	return 0;
+static bool page_exists(unsigned long pfn, unsigned long *last_block)
+{
+	unsigned long block = pfn / PAGES_PER_BLOCK;
+
+	if (block == *last_block)
+		return true;
+	if (!pfn_valid(pfn))
+		return false;
+	*last_block = block;
+	return true;
 }
 
-static int range_to_frames(dma_addr_t addr, unsigned int len,
-			   xen_pfn_t *frames)
+/* Each page is noted in place of its first frame. */
+static int list_pages(struct sg_table *sgt, unsigned int count,
+		      xen_pfn_t *frames)
 {
+	unsigned long block = ULONG_MAX;
+	struct scatterlist *sg;
 	unsigned int i;
-	int ret = 0;
 
-	for (i = 0; !ret && i < len >> PAGE_SHIFT; i++)
-		ret = page_to_frames(PHYS_PFN(addr) + i,
-				     frames + i * XEN_PFN_PER_PAGE);
-	return ret;
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		unsigned int pages = sg_dma_len(sg) >> PAGE_SHIFT;
+		unsigned long pfn = PHYS_PFN(sg_dma_address(sg));
+
+		if (!pages || pages * XEN_PFN_PER_PAGE > count ||
+		    !PAGE_ALIGNED(sg_dma_address(sg) | sg_dma_len(sg)))
+			return -EINVAL;
+		count -= pages * XEN_PFN_PER_PAGE;
+		for (; pages; pages--, pfn++, frames += XEN_PFN_PER_PAGE) {
+			if (!page_exists(pfn, &block))
+				return -EOPNOTSUPP;
+			*frames = pfn;
+		}
+	}
+	return count ? -EINVAL : 0;
 }
 
 /**
@@ -50,7 +64,9 @@ static int range_to_frames(dma_addr_t addr, unsigned int len,
  * @count: number of frames that it has to have, exactly
  * @frames: the frames, as grants name them; undefined on failure
  *
- * Only bus addresses are looked at: an exporter may hide its pages.
+ * Only bus addresses are looked at: an exporter may hide its pages. Only whole
+ * pages of ordinary memory of this domain may be granted: part of a page would show
+ * its rest, and what another domain owns is not ours to give.
  *
  * Return: 0, -EINVAL if @sgt is not @count frames in whole pages, or
  * -EOPNOTSUPP if a page is not ordinary memory of this domain.
@@ -58,22 +74,11 @@ static int range_to_frames(dma_addr_t addr, unsigned int len,
 int gntdev_sgt_to_frames(struct sg_table *sgt, unsigned int count,
 			 xen_pfn_t *frames)
 {
-	unsigned int done = 0;
-	struct scatterlist *sg;
-	unsigned int i;
-	int ret;
+	int ret = list_pages(sgt, count, frames);
 
-	for_each_sgtable_dma_sg(sgt, sg, i) {
-		dma_addr_t addr = sg_dma_address(sg);
-		unsigned int len = sg_dma_len(sg);
-
-		if (!len || !PAGE_ALIGNED(addr) || !PAGE_ALIGNED(len) ||
-		    len >> XEN_PAGE_SHIFT > count - done)
-			return -EINVAL;
-		ret = range_to_frames(addr, len, frames + done);
-		if (ret)
-			return ret;
-		done += len >> XEN_PAGE_SHIFT;
-	}
-	return done == count ? 0 : -EINVAL;
+	if (!ret && !gntdev_mode()->own_frames(frames, count))
+		ret = -EOPNOTSUPP;
+	if (ret == -EOPNOTSUPP)
+		pr_debug_ratelimited("not all pages are memory of this domain\n");
+	return ret;
 }

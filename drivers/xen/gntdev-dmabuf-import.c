@@ -73,22 +73,23 @@ static struct device_dma_parameters import_dma_parms = {
 static int grant_some(struct gntdev_import *imp, const xen_pfn_t *frames,
 		      unsigned int count)
 {
+	grant_ref_t *refs = imp->refs + imp->left;
+	domid_t domid = imp->buffer.domid;
+	bool readonly = imp->buffer.readonly;
 	grant_ref_t head;
 	unsigned int i;
-	int ref;
 
 	if (gnttab_alloc_grant_references(count, &head)) {
-		trace_gntdev_refused(GNTDEV_REASON_NO_REFS, imp->buffer.domid,
-				     count, -ENOSPC);
+		trace_gntdev_refused(GNTDEV_REASON_NO_REFS, domid, count,
+				     -ENOSPC);
 		return -ENOSPC;
 	}
 	for (i = 0; i < count; i++) {
-		ref = gnttab_claim_grant_reference(&head);
-		gnttab_grant_foreign_access_ref(ref, imp->buffer.domid,
-						frames[i],
-						imp->buffer.readonly);
-		imp->refs[imp->left++] = ref;
+		refs[i] = gnttab_claim_grant_reference(&head);
+		gnttab_grant_foreign_access_ref(refs[i], domid, frames[i],
+						readonly);
 	}
+	imp->left += count;
 	return 0;
 }
 

@@ -9,6 +9,7 @@
  */
 
 #include <linux/bug.h>
+#include <linux/dma-direct.h>
 #include <linux/mm.h>
 
 #include <asm/xen/hypercall.h>
@@ -95,6 +96,18 @@ int gntdev_pv_map(struct gnttab_map_grant_ref *op, struct page **pages,
 static phys_addr_t machine_address(struct page *page)
 {
 	return PFN_PHYS(xen_p2m_addr[page_to_pfn(page)] & ~FOREIGN_FRAME_BIT);
+}
+
+/**
+ * gntdev_pv_machine_addr - where a device finds a backing page with a grant on it
+ * @dev: the device
+ * @page: the page
+ *
+ * Return: the bus address.
+ */
+dma_addr_t gntdev_pv_machine_addr(struct device *dev, struct page *page)
+{
+	return phys_to_dma(dev, machine_address(page));
 }
 
 /**

@@ -167,7 +167,7 @@ static int write_batch(struct gntdev_pv_vma *pv, unsigned long first,
 	const struct gntdev_refs *refs = pv->base.mapping->refs;
 	unsigned int n = 0;
 	unsigned long i;
-	int err, ret = 0;
+	int ret = 0;
 
 	for (i = first; i < end; i++) {
 		if (pv->handles[i] != GNTDEV_NO_HANDLE)
@@ -180,11 +180,10 @@ static int write_batch(struct gntdev_pv_vma *pv, unsigned long first,
 	for (i = first, n = 0; i < end; i++) {
 		if (pv->handles[i] != GNTDEV_NO_HANDLE)
 			continue;
-		err = gntdev_status_to_errno(pv->map_op[n].status);
-		if (!err)
+		if (pv->map_op[n].status == GNTST_okay)
 			pv->handles[i] = pv->map_op[n].handle;
 		else if (!ret)
-			ret = err;
+			ret = gntdev_status_to_errno(pv->map_op[n].status);
 		n++;
 	}
 	return ret;
@@ -597,6 +596,15 @@ static void pv_vunmap(struct gntdev_mapping *mapping)
 }
 
 /*
+ * A real device gets machine addresses. The kernel's DMA API says the same after
+ * it has looked, for each page, whether it has to bounce.
+ */
+static bool pv_machine_addressed(struct device *dev)
+{
+	return !dev->dma_ops && get_dma_ops(dev);
+}
+
+/*
  * The device must see the foreign frame, not a page bounced for it. Without
  * DMA operations of its own, which translate, a PV domain has no real devices;
  * what the virtual ones get is a pseudo-physical address.
@@ -609,15 +617,18 @@ static bool pv_bus_addr_ok(struct device *dev, struct page *page,
 	return addr == PFN_PHYS(pfn_to_mfn(page_to_pfn(page)));
 }
 
-static bool pv_may_grant(unsigned long pfn)
+/* What is no memory has no frame, or the one of its own number. */
+static bool pv_own_frames(xen_pfn_t *frames, unsigned int count)
 {
-	unsigned long mfn;
+	const unsigned long not_own = FOREIGN_FRAME_BIT | IDENTITY_FRAME_BIT;
+	unsigned int i;
 
-	if (!pfn_valid(pfn))
-		return false;
-	mfn = __pfn_to_mfn(pfn);
-	return mfn != INVALID_P2M_ENTRY &&
-	       !(mfn & (FOREIGN_FRAME_BIT | IDENTITY_FRAME_BIT));
+	for (i = 0; i < count; i++) {
+		frames[i] = __pfn_to_mfn(frames[i]);
+		if (frames[i] == INVALID_P2M_ENTRY || frames[i] & not_own)
+			return false;
+	}
+	return true;
 }
 
 const struct gntdev_mode gntdev_pv_mode = {
@@ -630,6 +641,8 @@ const struct gntdev_mode gntdev_pv_mode = {
 	.mmap_dmabuf = pv_mmap_dmabuf,
 	.vmap = pv_vmap,
 	.vunmap = pv_vunmap,
+	.machine_addressed = pv_machine_addressed,
+	.machine_addr = gntdev_pv_machine_addr,
 	.bus_addr_ok = pv_bus_addr_ok,
-	.may_grant = pv_may_grant,
+	.own_frames = pv_own_frames,
 };

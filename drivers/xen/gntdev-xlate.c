@@ -244,15 +244,27 @@ static bool frames_are_own(unsigned long pfn)
 	return true;
 }
 
-static bool xlate_may_grant(unsigned long pfn)
+static bool page_is_own(unsigned long pfn)
 {
-	struct page *page;
+	struct page *page = pfn_to_page(pfn);
 
-	if (!pfn_valid(pfn))
-		return false;
-	page = pfn_to_page(pfn);
 	return !PageReserved(page) && !is_zone_device_page(page) &&
 	       !(PageForeign(page) && PagePrivate(page)) && frames_are_own(pfn);
+}
+
+static bool xlate_own_frames(xen_pfn_t *frames, unsigned int count)
+{
+	unsigned long pfn;
+	unsigned int i, j;
+
+	for (i = 0; i < count; i += XEN_PFN_PER_PAGE) {
+		pfn = frames[i];
+		if (!page_is_own(pfn))
+			return false;
+		for (j = 0; j < XEN_PFN_PER_PAGE; j++)
+			frames[i + j] = pfn_to_gfn(pfn * XEN_PFN_PER_PAGE + j);
+	}
+	return true;
 }
 
 const struct gntdev_mode gntdev_xlate_mode = {
@@ -270,5 +282,5 @@ const struct gntdev_mode gntdev_xlate_mode = {
 	.machine_addr = xlate_machine_addr,
 	.reachable = xlate_reachable,
 	.bus_addr_ok = xlate_bus_addr_ok,
-	.may_grant = xlate_may_grant,
+	.own_frames = xlate_own_frames,
 };
