@@ -7,6 +7,7 @@
  */
 
 #include <linux/compat.h>
+#include <linux/math.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -15,29 +16,43 @@
 
 #include "gntdev-common.h"
 
-#define SEGMENTS_PER_BATCH	64U
+/*
+ * Segments of a batch. A few are on the stack, because kernels tend to clear what
+ * they allocate.
+ */
+#define SEGMENTS_FEW		4U
+#define SEGMENTS_MANY		64U
 /* A segment is no longer than a frame, so it touches two local frames at most. */
 #define OPS_PER_SEGMENT		2U
 
 /**
  * struct copy_batch - segments on their way to the hypervisor
- * @seg: the segments
  * @op: operations; those of a segment follow each other
- * @nr_ops: number of @op in use
- * @owner: index of the segment that an operation belongs to
  * @page: pinned local memory
+ * @seg: the segments
+ * @owner: index of the segment that an operation belongs to
  * @dirty: the hypervisor writes to the page
+ * @size: number of @seg that there is room for
+ * @nr_ops: number of @op in use
  * @nr_pages: number of @page in use
  */
 struct copy_batch {
-	struct gntdev_grant_copy_segment seg[SEGMENTS_PER_BATCH];
-	struct gnttab_copy op[SEGMENTS_PER_BATCH * OPS_PER_SEGMENT];
+	struct gnttab_copy *op;
+	struct page **page;
+	struct gntdev_grant_copy_segment *seg;
+	unsigned char *owner;
+	bool *dirty;
+	unsigned int size;
 	unsigned int nr_ops;
-	unsigned char owner[SEGMENTS_PER_BATCH * OPS_PER_SEGMENT];
-	struct page *page[SEGMENTS_PER_BATCH * OPS_PER_SEGMENT];
-	bool dirty[SEGMENTS_PER_BATCH * OPS_PER_SEGMENT];
 	unsigned int nr_pages;
 };
+
+/* What a segment takes of a batch's memory. */
+#define SEGMENT_BYTES		(sizeof(struct gntdev_grant_copy_segment) + \
+				 OPS_PER_SEGMENT * \
+				 (sizeof(struct gnttab_copy) + \
+				  sizeof(struct page *) + \
+				  sizeof(unsigned char) + sizeof(bool)))
 
 /* The layout of a 32-bit program: only the pointers differ. */
 struct compat_segment {
@@ -53,6 +68,20 @@ struct compat_segment {
 	__u16 flags;
 	__s16 status;
 };
+
+static void batch_init(struct copy_batch *batch, void *memory,
+		       unsigned int size)
+{
+	unsigned int ops = size * OPS_PER_SEGMENT;
+
+	batch->op = memory;
+	batch->page = (struct page **)(batch->op + ops);
+	batch->seg = (struct gntdev_grant_copy_segment *)(batch->page + ops);
+	batch->owner = (unsigned char *)(batch->seg + size);
+	batch->dirty = (bool *)(batch->owner + ops);
+	batch->size = size;
+	batch->nr_pages = 0;
+}
 
 static void unpin_batch(struct copy_batch *batch)
 {
@@ -258,6 +287,22 @@ static int read_args(struct ioctl_gntdev_grant_copy *op, void __user *arg)
 	return 0;
 }
 
+static int copy_all(struct copy_batch *batch,
+		    const struct ioctl_gntdev_grant_copy *op)
+{
+	unsigned int i, n;
+	int ret = 0;
+
+	for (i = 0; !ret && i < op->count; i += n) {
+		n = min(op->count - i, batch->size);
+		ret = copy_some(batch, op->segments + i, n);
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
+		cond_resched();
+	}
+	return ret;
+}
+
 /**
  * gntdev_ioctl_copy - IOCTL_GNTDEV_GRANT_COPY
  * @file: the open file
@@ -268,24 +313,24 @@ static int read_args(struct ioctl_gntdev_grant_copy *op, void __user *arg)
  */
 long gntdev_ioctl_copy(struct gntdev_file *file, void __user *arg)
 {
+	u64 few[DIV_ROUND_UP(SEGMENTS_FEW * SEGMENT_BYTES, sizeof(u64))];
 	struct ioctl_gntdev_grant_copy op;
-	struct copy_batch *batch;
-	unsigned int i, n;
+	struct copy_batch batch;
+	void *many;
 	int ret;
 
 	ret = read_args(&op, arg);
 	if (ret)
 		return ret;
-	batch = kvzalloc(sizeof(*batch), GFP_KERNEL_ACCOUNT);
-	if (!batch)
-		return -ENOMEM;
-	for (i = 0; !ret && i < op.count; i += n) {
-		n = min(op.count - i, SEGMENTS_PER_BATCH);
-		ret = copy_some(batch, op.segments + i, n);
-		if (!ret && fatal_signal_pending(current))
-			ret = -EINTR;
-		cond_resched();
+	if (op.count <= SEGMENTS_FEW) {
+		batch_init(&batch, few, SEGMENTS_FEW);
+		return copy_all(&batch, &op);
 	}
-	kvfree(batch);
+	many = kvmalloc(SEGMENTS_MANY * SEGMENT_BYTES, GFP_KERNEL_ACCOUNT);
+	if (!many)
+		return -ENOMEM;
+	batch_init(&batch, many, SEGMENTS_MANY);
+	ret = copy_all(&batch, &op);
+	kvfree(many);
 	return ret;
 }
