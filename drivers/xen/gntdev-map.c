@@ -3,8 +3,8 @@
  * Sets of mapped foreign grants: allocate, map, unmap, life time.
  *
  * Per page only what is needed to undo it is kept: the page, the reference and
- * the handle. Operations are built in batches of 4 KiB, in memory from a pool
- * that cannot run dry, because unmapping must not fail.
+ * the handle. Operations are built in batches of up to 4 KiB. Those that unmap are
+ * in memory from a pool that cannot run dry, because unmapping must not fail.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -22,16 +22,25 @@
 /* A busy page is looked at again after a tick, then ever later up to this. */
 #define RETRY_MAX_JIFFIES	HZ
 
+/* So few grants are unmapped without memory from the pool. */
+#define UNMAP_FEW		8U
+
+/* Operations, and the page of each. */
 struct map_batch {
-	struct gnttab_map_grant_ref op[GNTDEV_BATCH];
-	struct page *page[GNTDEV_BATCH];
+	struct gnttab_map_grant_ref *op;
+	struct page **page;
 };
 
+/* Also where in the mapping each is. */
 struct unmap_batch {
-	struct gnttab_unmap_grant_ref op[GNTDEV_BATCH];
-	struct page *page[GNTDEV_BATCH];
-	unsigned int index[GNTDEV_BATCH];
+	struct gnttab_unmap_grant_ref *op;
+	struct page **page;
+	unsigned int *index;
+	unsigned int size;
 };
+
+#define UNMAP_BYTES		(sizeof(struct gnttab_unmap_grant_ref) + \
+				 sizeof(struct page *) + sizeof(unsigned int))
 
 static struct workqueue_struct *gntdev_wq;
 static mempool_t *unmap_pool;
@@ -127,7 +136,7 @@ static void forget_grants(struct page **pages, unsigned int count)
 		ClearPageForeign(pages[i]);
 }
 
-static int map_batch(struct gntdev_mapping *m, struct map_batch *batch,
+static int map_batch(struct gntdev_mapping *m, const struct map_batch *batch,
 		     unsigned int first, unsigned int count)
 {
 	struct gnttab_map_grant_ref *op = batch->op;
@@ -148,12 +157,12 @@ static int map_batch(struct gntdev_mapping *m, struct map_batch *batch,
 	forget_grants(batch->page, count);
 	/* Each element has a result of its own; none speaks for another. */
 	for (i = 0; i < count; i++) {
-		err = gntdev_status_to_errno(op[i].status);
-		if (!err) {
+		if (op[i].status == GNTST_okay) {
 			m->handles[first + i] = op[i].handle;
 			m->mapped++;
 			continue;
 		}
+		err = gntdev_status_to_errno(op[i].status);
 		trace_gntdev_refused(GNTDEV_REASON_GRANT,
 				     gntdev_refs_domid(m->refs, first + i),
 				     m->refs->ref[first + i], err);
@@ -165,18 +174,22 @@ static int map_batch(struct gntdev_mapping *m, struct map_batch *batch,
 static int map_all(struct gntdev_mapping *m)
 {
 	unsigned int count = m->refs->count;
-	struct map_batch *batch;
+	unsigned int size = min(count, GNTDEV_BATCH);
+	struct map_batch batch;
 	unsigned int i;
 	int ret = 0;
 
-	batch = kmalloc(sizeof(*batch), GFP_KERNEL);
-	if (!batch)
+	/* Kernels tend to clear what they allocate, so it is not more than needed. */
+	batch.op = kmalloc_array(size, sizeof(*batch.op) + sizeof(*batch.page),
+				 GFP_KERNEL);
+	if (!batch.op)
 		return -ENOMEM;
-	for (i = 0; !ret && i < count; i += GNTDEV_BATCH) {
-		ret = map_batch(m, batch, i, min(count - i, GNTDEV_BATCH));
+	batch.page = (struct page **)(batch.op + size);
+	for (i = 0; !ret && i < count; i += size) {
+		ret = map_batch(m, &batch, i, min(count - i, size));
 		cond_resched();
 	}
-	kfree(batch);
+	kfree(batch.op);
 	return ret;
 }
 
@@ -190,14 +203,15 @@ static bool page_is_busy(struct page *page)
 }
 
 static unsigned int collect_batch(struct gntdev_mapping *m,
-				  struct unmap_batch *batch, unsigned int *next)
+				  const struct unmap_batch *batch,
+				  unsigned int *next)
 {
 	u32 flags = gntdev_mode()->map_flags;
 	unsigned int n = 0;
 	struct page *page;
 	unsigned int i;
 
-	for (i = *next; i < m->refs->count && n < GNTDEV_BATCH; i++) {
+	for (i = *next; i < m->refs->count && n < batch->size; i++) {
 		page = page_of(m, i);
 		if (m->handles[i] == GNTDEV_NO_HANDLE || page_is_busy(page))
 			continue;
@@ -211,9 +225,9 @@ static unsigned int collect_batch(struct gntdev_mapping *m,
 	return n;
 }
 
-static void unmap_some(struct gntdev_mapping *m)
+static void unmap_batches(struct gntdev_mapping *m,
+			  const struct unmap_batch *batch)
 {
-	struct unmap_batch *batch = mempool_alloc(unmap_pool, GFP_KERNEL);
 	unsigned int next = 0;
 	unsigned int i, n;
 
@@ -229,7 +243,26 @@ static void unmap_some(struct gntdev_mapping *m)
 		}
 		cond_resched();
 	}
-	mempool_free(batch, unmap_pool);
+}
+
+static void unmap_some(struct gntdev_mapping *m)
+{
+	u64 few[DIV_ROUND_UP(UNMAP_FEW * UNMAP_BYTES, sizeof(u64))];
+	bool is_few = m->refs->count <= UNMAP_FEW;
+	struct unmap_batch batch;
+	void *memory = few;
+
+	batch.size = UNMAP_FEW;
+	if (!is_few) {
+		memory = mempool_alloc(unmap_pool, GFP_KERNEL);
+		batch.size = GNTDEV_BATCH;
+	}
+	batch.op = memory;
+	batch.page = (struct page **)(batch.op + batch.size);
+	batch.index = (unsigned int *)(batch.page + batch.size);
+	unmap_batches(m, &batch);
+	if (!is_few)
+		mempool_free(memory, unmap_pool);
 }
 
 /**
@@ -415,7 +448,7 @@ int gntdev_map_init(void)
 
 	if (ret)
 		return ret;
-	unmap_pool = mempool_create_kmalloc_pool(2, sizeof(struct unmap_batch));
+	unmap_pool = mempool_create_kmalloc_pool(2, GNTDEV_BATCH * UNMAP_BYTES);
 	if (!unmap_pool)
 		return -ENOMEM;
 	gntdev_wq = alloc_workqueue("xen-" GNTDEV_NAME, WQ_UNBOUND, 0);
