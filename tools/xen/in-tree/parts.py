@@ -116,7 +116,7 @@ NEVER = {
         cuts.to_end(r"^Tests$"),
     ],
     "Documentation/driver-api/xen/index.rst": [
-        cuts.lines_like(r"^   gntdev-tests$"),
+        cuts.lines_like(r"^   gntdev-(tests|bench)$"),
     ],
     "Documentation/userspace-api/xen/index.rst": [
         cuts.lines_like(r"^   display-backend$"),
