@@ -31,6 +31,7 @@ ci_rest()
 
 	point "patch series" "$RIG_DIR/check-series.sh" quick
 	point "fuzzer, 3 minutes" "$RIG_DIR/fuzz.sh" 180
+	point "benchmark, short form" "$RIG_TOP/tools/xen/bench/short.sh"
 	mapfile -t others < <(other_cells)
 	today=${others[0]}
 	if [ $(($(date +%s) - RIG_EPOCH)) -gt "$CI_EARLY" ]; then
