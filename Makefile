@@ -79,6 +79,7 @@ fuzz:
 
 bench:
 	@tools/xen/bench/run.sh
+	@tools/xen/bench/run.sh --cell pvh-6.12
 
 # Guests of both types: PV ones show their own memory, PVH ones the device's.
 run:

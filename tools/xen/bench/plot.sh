@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Draw what the benchmark reported:  plot.sh REPORT FOLDER
+# Draw what the benchmark reported:  plot.sh REPORT PREFIX
 #
-# gntdev-bench-*.svg in the folder: instructions per page of the rows that matter,
-# by number of pages.
+# PREFIX-map.svg and so on: instructions per page of the rows that matter, by
+# number of pages.
 
 set -euo pipefail
 export LC_ALL=C
-REPORT=${1:?plot.sh REPORT FOLDER}
-FOLDER=${2:?plot.sh REPORT FOLDER}
+REPORT=${1:?plot.sh REPORT PREFIX}
+PREFIX=${2:?plot.sh REPORT PREFIX}
 TMP=$(mktemp -d)
 trap 'rm -rf -- "$TMP"' EXIT
 
@@ -48,7 +48,7 @@ plot()
 	[ -n "$CURVES" ] || return 0
 	gnuplot <<-EOT
 	set terminal svg size 720,440 background "white"
-	set output "$FOLDER/gntdev-bench-$name.svg"
+	set output "$PREFIX-$name.svg"
 	set title "$title"
 	set xlabel "pages"
 	set ylabel "instructions per page"
@@ -64,7 +64,11 @@ series ours map MAP mmap munmap UNMAP >"$TMP/map-ours"
 series mainline map MAP mmap munmap UNMAP >"$TMP/map-mainline"
 series floor kernel map unmap >"$TMP/floor-kernel"
 series floor user map unmap >"$TMP/floor-user"
-sums "$TMP/floor-kernel" "$TMP/floor-user" >"$TMP/floor-map"
+if [ -s "$TMP/floor-user" ]; then
+	sums "$TMP/floor-kernel" "$TMP/floor-user" >"$TMP/floor-map"
+else
+	cp -- "$TMP/floor-kernel" "$TMP/floor-map"
+fi
 add "this driver" "$TMP/map-ours"
 add "kernel's own" "$TMP/map-mainline"
 add "hypercalls" "$TMP/floor-map"

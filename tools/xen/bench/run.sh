@@ -10,8 +10,8 @@
 #          [--pages MAX] [--impls "ours mainline mainline_lift"]
 #          [--keep FILE | --against FILE]
 #
-# Results are in $(O)/bench/NAME.txt, as the machine reported them, and .json, and
-# as plots.
+# Results are in $(O)/bench: NAME.txt, as the machine reported them, NAME.json, and
+# plots, NAME-*.svg.
 
 BENCH_DIR=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 RIG=$BENCH_DIR/../../testing/selftests/drivers/xen/qemu
@@ -27,7 +27,7 @@ RIG=$BENCH_DIR/../../testing/selftests/drivers/xen/qemu
 
 BUILD=$RIG_O/bench
 CELL=pv-6.12
-WHAT="floor sizes frames live memory threads"
+WHAT=			# all that the cell can do
 IMPLS="ours mainline mainline_lift"
 PAGES=			# 65536 if it can be
 RC=0
@@ -46,10 +46,16 @@ options()
 		esac
 		shift 2
 	done
-	# The table of a guest has no room for more.
+	# The table of a guest has no room for more pages. PVH has one processor.
 	case $CELL in
-	pvh-*) PAGES=${PAGES:-8100} ;;
-	*) PAGES=${PAGES:-65536} ;;
+	pvh-*)
+		PAGES=${PAGES:-8100}
+		WHAT=${WHAT:-floor sizes frames live memory}
+		;;
+	*)
+		PAGES=${PAGES:-65536}
+		WHAT=${WHAT:-floor sizes frames live memory threads}
+		;;
 	esac
 	[ -e "$RIG/cells/$CELL.sh" ] || rig_die "there is no cell '$CELL'"
 }
@@ -152,7 +158,7 @@ main()
 	*" threads "*) measure timed threads ;;
 	esac
 	[ ${#counted[@]} -eq 0 ] || count "${counted[@]}"
-	"$BENCH_DIR/plot.sh" "$BUILD/$CELL.txt" "$BUILD"
+	"$BENCH_DIR/plot.sh" "$BUILD/$CELL.txt" "$BUILD/$CELL"
 	"$BENCH_DIR/table.py" "$BUILD/$CELL.txt" --json "$BUILD/$CELL.json" \
 		"${RATIOS[@]}" || RC=1
 	return "$RC"
