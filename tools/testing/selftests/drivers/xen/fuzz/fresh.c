@@ -59,6 +59,7 @@ static int replace(struct thread *thread, struct object *buffer)
 		number = fcntl(fd, F_DUPFD_CLOEXEC, PRIVATE_FDS);
 	else
 		number = dup3(fd, number, O_CLOEXEC);
+	thread->state->stale = true;
 	close(fd);
 	if (number < 0)
 		return -ENOMEM;
