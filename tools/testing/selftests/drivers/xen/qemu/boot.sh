@@ -42,6 +42,7 @@ BOOT_ADD_DOMU=()	# files for the domU
 BOOT_LOG=		# folder of the logs
 BOOT_PID=		# QEMU
 BOOT_STATUS=		# with what it ended
+BOOT_LOST_TIMER=0	# that is why
 
 boot_env()
 {
@@ -185,10 +186,23 @@ boot_crashed()
 	tail -c 1000 -- "$BOOT_LOG/console.log" | grep -qaF 'Dom0 crashed'
 }
 
+boot_is_silent()
+{
+	[ $(($(date +%s) - $(stat -c %Y -- "$BOOT_LOG/report.log"))) -gt 60 ]
+}
+
+# An emulated machine may lose the timer of a processor: nothing goes on that waits
+# there, and the kernel on another one says so.
+boot_lost_timer()
+{
+	boot_is_silent && tail -c 4000 -- "$BOOT_LOG/console.log" |
+		grep -qaF 'Possible timer handling issue' && BOOT_LOST_TIMER=1
+}
+
 boot_over()
 {
 	! kill -0 "$BOOT_PID" 2>/dev/null || boot_reported RIG-END ||
-		boot_crashed
+		boot_crashed || boot_lost_timer
 }
 
 boot_over_or_init()
