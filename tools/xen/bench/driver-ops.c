@@ -6,17 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <linux/dma-heap.h>
-
 #include "bench.h"
 #include "clock.h"
+#include "task.h"
 #include "module/gntdev-bench.h"
 
 #define WAIT_MS 10000u
@@ -190,25 +187,9 @@ static int run_import_udmabuf(const struct bench *b, uint64_t *cost)
 	return ret;
 }
 
-static int heap_alloc(size_t size)
-{
-	struct dma_heap_allocation_data data = {
-		.len = size,
-		.fd_flags = O_RDWR | O_CLOEXEC,
-	};
-	int heap = open("/dev/dma_heap/system", O_RDONLY | O_CLOEXEC);
-	int ret;
-
-	if (heap < 0)
-		return -errno;
-	ret = ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data) ? -errno : (int)data.fd;
-	close(heap);
-	return ret;
-}
-
 static int run_import_heap(const struct bench *b, uint64_t *cost)
 {
-	int dmabuf = heap_alloc(bytes(b));
+	int dmabuf = heap_alloc(b->count, O_RDWR);
 	int ret;
 
 	if (dmabuf < 0)
@@ -235,7 +216,7 @@ static int run_copy(const struct bench *b, uint64_t *cost)
 struct waiter {
 	const struct bench *b;
 	int dmabuf;
-	atomic_int tid;
+	pid_t tid;
 	int ret;
 	uint64_t woken;
 };
@@ -244,27 +225,11 @@ static void *wait_released(void *arg)
 {
 	struct waiter *w = arg;
 
-	w->tid = (int)syscall(SYS_gettid);
+	__atomic_store_n(&w->tid, (pid_t)syscall(SYS_gettid),
+			 __ATOMIC_RELEASE);
 	w->ret = gntdev_exp_wait_released(w->b->fd, w->dmabuf, WAIT_MS);
 	w->woken = clock_now();
 	return NULL;
-}
-
-/* Does a thread sleep? Its state stands behind its name in brackets. */
-static int is_asleep(int tid)
-{
-	char path[64];
-	char state = 0;
-	FILE *stat;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	stat = fopen(path, "re");
-	if (!stat)
-		return 0;
-	if (fscanf(stat, "%*d (%*[^)]) %c", &state) != 1)
-		state = 0;
-	fclose(stat);
-	return state == 'S' || state == 'D';
 }
 
 /* From the close that releases the buffer to the waiter's return. */
@@ -283,7 +248,7 @@ static int run_wake(const struct bench *b, uint64_t *cost)
 		close(w.dmabuf);
 		return ret;
 	}
-	while (!w.tid || !is_asleep(w.tid))
+	while (!task_sleeps(&w.tid))
 		sched_yield();
 	start = clock_now();
 	close(w.dmabuf);

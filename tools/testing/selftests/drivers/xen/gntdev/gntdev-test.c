@@ -13,8 +13,6 @@
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
-#include <linux/dma-heap.h>
-#include <drm.h>
 
 #include "gntdev-test.h"
 
@@ -269,26 +267,6 @@ void leave_grants_alone(void)
 	nanosleep(&pause, NULL);
 }
 
-int heap_alloc(uint32_t pages, int open_flags)
-{
-	struct dma_heap_allocation_data alloc = {
-		.len = bytes_of(pages),
-		.fd_flags = (uint32_t)open_flags | O_CLOEXEC,
-	};
-	int fd = open("/dev/dma_heap/system", O_RDWR | O_CLOEXEC);
-	int ret;
-
-	if (fd < 0 && errno == ENOENT)
-		return dumb_alloc("vgem", pages,
-				  open_flags & O_RDWR ? DRM_RDWR : 0);
-	if (fd < 0)
-		return -errno;
-	ret = ioctl(fd, DMA_HEAP_IOCTL_ALLOC, &alloc);
-	ret = ret < 0 ? -errno : (int)alloc.fd;
-	close(fd);
-	return ret;
-}
-
 void *map_dmabuf(int dmabuf, uint32_t pages, int prot)
 {
 	void *mem = mmap(NULL, bytes_of(pages), prot, MAP_SHARED, dmabuf, 0);
@@ -404,22 +382,6 @@ uint32_t *repeat_refs(const uint32_t *refs, uint32_t count, uint32_t total)
 	for (uint32_t i = 0; list && i < total; i++)
 		list[i] = refs[i % count];
 	return list;
-}
-
-bool task_sleeps(void *arg)
-{
-	pid_t task = __atomic_load_n((pid_t *)arg, __ATOMIC_ACQUIRE);
-	char path[64], state = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", task);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	if (fscanf(file, "%*d %*s %c", &state) != 1)
-		state = 0;
-	fclose(file);
-	return state == 'S';
 }
 
 bool kernel_has(const char *option)

@@ -14,6 +14,7 @@
 #include "dumb.h"
 #include "grants.h"
 #include "pattern.h"
+#include "task.h"
 
 /* The domain that the tests run in: dom0. */
 #define SELF			0
@@ -152,12 +153,6 @@ uint64_t now_ms(void);
  * Only debug kernels of the rig tell; of others the answer is no.
  */
 bool kernel_has(const char *option);
-
-/* For wait_until(): whether the task with the number at @tid sleeps. */
-bool task_sleeps(void *tid);
-
-/* A dma-buf of the system heap, or of vgem where the kernel has no heaps. */
-int heap_alloc(uint32_t pages, int open_flags);
 
 void *map_dmabuf(int dmabuf, uint32_t pages, int prot);
 int sync_dmabuf(int dmabuf, uint64_t flags);

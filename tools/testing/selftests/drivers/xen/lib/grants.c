@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
 #include <linux/udmabuf.h>
 #include <drm.h>
 #include <xen/gntalloc.h>
@@ -501,4 +502,24 @@ int dmabuf_cpu_access(int dmabuf, uint64_t flags)
 	struct dma_buf_sync sync = { .flags = flags };
 
 	return xioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &sync);
+}
+
+int heap_alloc(uint32_t pages, int open_flags)
+{
+	struct dma_heap_allocation_data alloc = {
+		.len = (uint64_t)pages * GRANT_PAGE_SIZE,
+		.fd_flags = (uint32_t)open_flags | O_CLOEXEC,
+	};
+	int fd = open("/dev/dma_heap/system", O_RDWR | O_CLOEXEC);
+	int ret;
+
+	if (fd < 0 && errno == ENOENT)
+		return dumb_alloc("vgem", pages,
+				  open_flags & O_RDWR ? DRM_RDWR : 0);
+	if (fd < 0)
+		return -errno;
+	ret = ioctl(fd, DMA_HEAP_IOCTL_ALLOC, &alloc);
+	ret = ret < 0 ? -errno : (int)alloc.fd;
+	close(fd);
+	return ret;
 }

@@ -156,4 +156,7 @@ void dmabuf_pages_free(struct dmabuf_pages *pages);
  */
 int dmabuf_cpu_access(int dmabuf, uint64_t flags);
 
+/* A dma-buf of the system heap, or of vgem where the kernel has no heaps. */
+int heap_alloc(uint32_t pages, int open_flags);
+
 #endif /* XEN_SELFTEST_GRANTS_H */
