@@ -179,24 +179,31 @@ boot_reported()
 	grep -qa "^$1" "$BOOT_LOG/report.log" 2>/dev/null
 }
 
+# boot_silent SECONDS: nothing was reported for so long.
+boot_silent()
+{
+	[ $((EPOCHSECONDS - $(stat -c %Y -- "$BOOT_LOG/report.log"))) -gt "$1" ]
+}
+
+# boot_said TEXT: among the last of what Xen and dom0's kernel said.
+boot_said()
+{
+	tail -c 4000 -- "$BOOT_LOG/console.log" | grep -qaF -- "$1"
+}
+
 # Xen says so when dom0 has panicked, and then starts the machine again; but in that
 # it may hang.
 boot_crashed()
 {
-	tail -c 1000 -- "$BOOT_LOG/console.log" | grep -qaF 'Dom0 crashed'
-}
-
-boot_is_silent()
-{
-	[ $(($(date +%s) - $(stat -c %Y -- "$BOOT_LOG/report.log"))) -gt 60 ]
+	boot_silent 5 && boot_said 'Dom0 crashed'
 }
 
 # An emulated machine may lose the timer of a processor: nothing goes on that waits
 # there, and the kernel on another one says so.
 boot_lost_timer()
 {
-	boot_is_silent && tail -c 4000 -- "$BOOT_LOG/console.log" |
-		grep -qaF 'Possible timer handling issue' && BOOT_LOST_TIMER=1
+	boot_silent 60 && boot_said 'Possible timer handling issue' &&
+		BOOT_LOST_TIMER=1
 }
 
 boot_over()
