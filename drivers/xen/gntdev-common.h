@@ -30,7 +30,7 @@
  *   dma-buf reservation lock
  *     gntdev_export.lock
  *   gntdev_dmabuf_table.lock
- *   gntdev_file.maps (the tree's own spinlock)
+ *   gntdev_file.maps_lock (a spinlock)
  *
  * User memory is never accessed under any of them: a page fault takes
  * mmap_lock.
@@ -40,10 +40,11 @@
 
 #include <linux/atomic.h>
 #include <linux/kref.h>
-#include <linux/maple_tree.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
+#include <linux/rbtree.h>
 #include <linux/sizes.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 
@@ -77,14 +78,18 @@ struct gntdev_pv_vmap;
 
 /**
  * struct gntdev_file - what belongs to one open file
+ * @maps_lock: protects @maps and what is said of them up to @ranges_grants
  * @maps: gntdev_map by page offset
- * @ranges: number of them that are named; protected by the lock of the tree
+ * @next_page: page offset behind the range that came last
+ * @ranges: number of ranges that are named
  * @ranges_grants: number of grants in those
  * @mapped_grants: number of grants in those that are mmapped
  * @dmabufs: the exports and imports made through this file
  */
 struct gntdev_file {
-	struct maple_tree maps;
+	spinlock_t maps_lock;	/* of all ranges */
+	struct rb_root maps;
+	u64 next_page;
 	unsigned long ranges;
 	unsigned long ranges_grants;
 	atomic_long_t mapped_grants;
@@ -175,10 +180,11 @@ struct gntdev_notify {
  * struct gntdev_map - a range of grants named for mmap()
  * @kref: the file until it is unmapped, and each mmap()
  * @file: where the range is named
+ * @node: in gntdev_file.maps
  * @first: its index, in pages
  * @refs: the grants
  * @lock: serializes mmap(), the last munmap(), UNMAP and SET_UNMAP_NOTIFY
- * @named: can be found; changes under the lock of the tree
+ * @named: can be found; changes under gntdev_file.maps_lock
  * @mapping: the grants, mapped, while @mmaps is not 0
  * @mmaps: how often it is mmapped
  * @notify: what to do when the range is unmapped
@@ -186,7 +192,8 @@ struct gntdev_notify {
 struct gntdev_map {
 	struct kref kref;
 	struct gntdev_file *file;
-	unsigned long first;
+	struct rb_node node;
+	u64 first;
 	struct gntdev_refs *refs;
 	struct mutex lock;	/* outside of user memory accesses */
 	bool named;

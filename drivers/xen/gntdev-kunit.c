@@ -160,7 +160,7 @@ static long unname(struct kunit *test, u64 page, u32 count)
 	return command(test, &op, sizeof(op), gntdev_ioctl_unmap);
 }
 
-static void lowest_index_is_taken(struct kunit *test)
+static void index_is_behind_the_last_range(struct kunit *test)
 {
 	const u32 two = 2 * XEN_PFN_PER_PAGE;
 
@@ -168,8 +168,34 @@ static void lowest_index_is_taken(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1ULL, name(test, two));
 	KUNIT_EXPECT_EQ(test, 3ULL, name(test, 1));
 	KUNIT_EXPECT_EQ(test, 0L, unname(test, 1, two));
-	KUNIT_EXPECT_EQ(test, 4ULL, name(test, two + XEN_PFN_PER_PAGE));
+	KUNIT_EXPECT_EQ(test, 4ULL, name(test, two));
+	KUNIT_EXPECT_EQ(test, 0L, unname(test, 4, two));
+	KUNIT_EXPECT_EQ(test, 0L, unname(test, 3, 1));
+	KUNIT_EXPECT_EQ(test, 6ULL, name(test, 1));
+	KUNIT_EXPECT_EQ(test, 0L, unname(test, 6, 1));
+	KUNIT_EXPECT_EQ(test, 0L, unname(test, 0, 1));
+	KUNIT_EXPECT_EQ(test, 0ULL, name(test, 1));
+}
+
+/* Two free offsets lie between ranges, then none, and many behind them. */
+static void index_is_free_behind_the_end(struct kunit *test)
+{
+	const u32 two = 2 * XEN_PFN_PER_PAGE;
+	const u64 last = LLONG_MAX >> PAGE_SHIFT;
+	struct gntdev_file *file = test->priv;
+
+	KUNIT_EXPECT_EQ(test, 0ULL, name(test, 1));
 	KUNIT_EXPECT_EQ(test, 1ULL, name(test, two));
+	KUNIT_EXPECT_EQ(test, 3ULL, name(test, 1));
+	KUNIT_EXPECT_EQ(test, 0L, unname(test, 1, two));
+	file->next_page = last;
+	KUNIT_EXPECT_EQ(test, last, name(test, 1));
+	KUNIT_EXPECT_EQ(test, 4ULL, name(test, two + XEN_PFN_PER_PAGE));
+	file->next_page = last;
+	KUNIT_EXPECT_EQ(test, 1ULL, name(test, two));
+	KUNIT_EXPECT_EQ(test, 7ULL, name(test, two));
+	file->next_page = 0;
+	KUNIT_EXPECT_EQ(test, 9ULL, name(test, 1));
 }
 
 static void only_all_of_a_range_is_unmapped(struct kunit *test)
@@ -187,7 +213,8 @@ static void only_all_of_a_range_is_unmapped(struct kunit *test)
 }
 
 static struct kunit_case index_cases[] = {
-	KUNIT_CASE(lowest_index_is_taken),
+	KUNIT_CASE(index_is_behind_the_last_range),
+	KUNIT_CASE(index_is_free_behind_the_end),
 	KUNIT_CASE(only_all_of_a_range_is_unmapped),
 	{}
 };

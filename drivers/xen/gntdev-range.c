@@ -2,9 +2,10 @@
 /*
  * Ranges of grants named for mmap(): MAP, UNMAP, GET_OFFSET, SET_UNMAP_NOTIFY.
  *
- * A range takes the lowest page offsets that are free. It takes them before
- * anything else, cannot be found there until it is whole, and gives them back
- * only when the last mmap() of it is gone.
+ * A range takes the page offsets behind the one before it; the first in a file
+ * without ranges starts at 0. It takes them before anything else, cannot be found
+ * there until it is whole, and gives them back only when the last mmap() of it is
+ * gone.
  */
 
 #include <linux/compat.h>
@@ -25,20 +26,17 @@ static struct gntdev_map *map_get(struct gntdev_map *map)
 	return map;
 }
 
-/*
- * Without memory to change the tree, the entry stays, and with it the object;
- * it is not @named, so nobody finds it, and goes with the file.
- */
 static void map_free(struct kref *kref)
 {
 	struct gntdev_map *map = container_of(kref, struct gntdev_map, kref);
-	struct maple_tree *maps = &map->file->maps;
+	struct gntdev_file *file = map->file;
 
+	spin_lock(&file->maps_lock);
+	rb_erase(&map->node, &file->maps);
+	spin_unlock(&file->maps_lock);
 	gntdev_refs_put(map->refs);
 	mutex_destroy(&map->lock);
-	mtree_erase(maps, map->first);
-	if (mtree_load(maps, map->first) != map)
-		kfree(map);
+	kfree(map);
 }
 
 static void map_put(struct gntdev_map *map)
@@ -46,16 +44,39 @@ static void map_put(struct gntdev_map *map)
 	kref_put(&map->kref, map_free);
 }
 
-/* Find the range that covers a page offset, under the lock of the tree. */
+static struct gntdev_map *map_at(const struct rb_node *node)
+{
+	return rb_entry_safe(node, struct gntdev_map, node);
+}
+
+/* The page offset behind it. */
+static u64 map_end(const struct gntdev_map *map)
+{
+	return map->first + gntdev_nr_pages(map->refs);
+}
+
+/* Find the range that covers a page offset, or else the next one; locked. */
+static struct gntdev_map *map_from(struct gntdev_file *file, u64 page)
+{
+	struct rb_node *node = file->maps.rb_node, *found = NULL;
+
+	while (node) {
+		if (page < map_end(map_at(node))) {
+			found = node;
+			node = node->rb_left;
+		} else {
+			node = node->rb_right;
+		}
+	}
+	return map_at(found);
+}
+
+/* Find the range that covers a page offset, and has a name; locked. */
 static struct gntdev_map *map_lookup(struct gntdev_file *file, u64 page)
 {
-	MA_STATE(mas, &file->maps, page, page);
-	struct gntdev_map *map;
+	struct gntdev_map *map = map_from(file, page);
 
-	if (page > ULONG_MAX)
-		return NULL;
-	map = mas_walk(&mas);
-	return map && map->named ? map : NULL;
+	return map && map->first <= page && map->named ? map : NULL;
 }
 
 /* The same for anybody; the caller gets a reference. */
@@ -63,11 +84,11 @@ static struct gntdev_map *map_find(struct gntdev_file *file, u64 page)
 {
 	struct gntdev_map *map;
 
-	mtree_lock(&file->maps);
+	spin_lock(&file->maps_lock);
 	map = map_lookup(file, page);
 	if (map)
 		map_get(map);
-	mtree_unlock(&file->maps);
+	spin_unlock(&file->maps_lock);
 	return map;
 }
 
@@ -83,14 +104,14 @@ static void set_named(struct gntdev_map *map, bool named)
 
 static void map_set_named(struct gntdev_map *map, bool named)
 {
-	mtree_lock(&map->file->maps);
+	spin_lock(&map->file->maps_lock);
 	set_named(map, named);
-	mtree_unlock(&map->file->maps);
+	spin_unlock(&map->file->maps_lock);
 }
 
 static u64 map_index(const struct gntdev_map *map)
 {
-	return (u64)map->first << PAGE_SHIFT;
+	return map->first << PAGE_SHIFT;
 }
 
 /*
@@ -158,16 +179,47 @@ static struct gntdev_refs *refs_from_user(struct ioctl_gntdev_grant_ref __user *
 	return refs;
 }
 
-/* The offset of mmap() has 32 bits of pages in a 32-bit program. */
+/* Where @count page offsets are that no range has, from @first on; locked. */
+static u64 free_from(struct gntdev_file *file, u64 first, unsigned int count)
+{
+	struct gntdev_map *map = map_from(file, first);
+
+	for (; map && map->first < first + count; map = map_at(rb_next(&map->node)))
+		first = map_end(map);
+	return first;
+}
+
+static bool map_less(struct rb_node *a, const struct rb_node *b)
+{
+	return map_at(a)->first < map_at(b)->first;
+}
+
+/*
+ * Where ranges have been before is not looked at, as long as there are others: that
+ * would take longer with each range there is. The offset of mmap() has 32 bits of
+ * pages in a 32-bit program.
+ */
 static int reserve_pages(struct gntdev_map *map, unsigned int count)
 {
-	unsigned long max = in_compat_syscall() || BITS_PER_LONG == 32 ?
-			    U32_MAX : LLONG_MAX >> PAGE_SHIFT;
-	int ret;
+	u64 end = in_compat_syscall() || BITS_PER_LONG == 32 ?
+		  BIT_ULL(32) : BIT_ULL(63 - PAGE_SHIFT);
+	struct gntdev_file *file = map->file;
+	int ret = 0;
 
-	ret = mtree_alloc_range(&map->file->maps, &map->first, map, count, 0,
-				max, GFP_KERNEL_ACCOUNT);
-	return ret == -EBUSY ? -ENOMEM : ret;
+	spin_lock(&file->maps_lock);
+	if (RB_EMPTY_ROOT(&file->maps))
+		file->next_page = 0;
+	map->first = free_from(file, file->next_page, count);
+	if (map->first + count > end)
+		map->first = free_from(file, 0, count);
+	if (map->first + count > end) {
+		ret = -ENOMEM;
+	} else {
+		file->next_page = map->first + count;
+		rb_add(&map->node, &file->maps, map_less);
+	}
+	spin_unlock(&file->maps_lock);
+	return ret;
 }
 
 static struct gntdev_map *map_alloc(struct gntdev_file *file,
@@ -308,13 +360,13 @@ long gntdev_ioctl_unmap(struct gntdev_file *file, void __user *arg)
 
 	if (copy_from_user(&op, arg, sizeof(op)))
 		return -EFAULT;
-	mtree_lock(&file->maps);
+	spin_lock(&file->maps_lock);
 	map = map_lookup(file, op.index >> PAGE_SHIFT);
 	if (map && map_index(map) == op.index && map->refs->count == op.count)
 		set_named(map, false);
 	else
 		map = NULL;
-	mtree_unlock(&file->maps);
+	spin_unlock(&file->maps_lock);
 	if (!map)
 		return -ENOENT;
 	map_unname(map);
@@ -516,10 +568,10 @@ int gntdev_mmap(struct file *filp, struct vm_area_struct *vma)
  */
 void gntdev_ranges_query(struct gntdev_file *file, struct gntdev_query *op)
 {
-	mtree_lock(&file->maps);
+	spin_lock(&file->maps_lock);
 	op->ranges = file->ranges;
 	op->ranges_grants = file->ranges_grants;
-	mtree_unlock(&file->maps);
+	spin_unlock(&file->maps_lock);
 	op->mapped_grants = atomic_long_read(&file->mapped_grants);
 }
 
@@ -529,7 +581,8 @@ void gntdev_ranges_query(struct gntdev_file *file, struct gntdev_query *op)
  */
 void gntdev_ranges_init(struct gntdev_file *file)
 {
-	mt_init_flags(&file->maps, MT_FLAGS_ALLOC_RANGE);
+	spin_lock_init(&file->maps_lock);
+	file->maps = RB_ROOT;
 }
 
 /**
@@ -539,16 +592,9 @@ void gntdev_ranges_init(struct gntdev_file *file)
 void gntdev_ranges_release(struct gntdev_file *file)
 {
 	struct gntdev_map *map;
-	unsigned long page = 0;
 
-	mt_for_each(&file->maps, map, page, ULONG_MAX) {
-		if (!map->named)
-			continue;
+	while ((map = map_at(rb_first(&file->maps)))) {
 		map_set_named(map, false);
 		map_unname(map);
 	}
-	page = 0;
-	mt_for_each(&file->maps, map, page, ULONG_MAX)
-		kfree(map);
-	mtree_destroy(&file->maps);
 }

@@ -49,9 +49,9 @@ static void fault_sleep(void)
 	struct gntdev_file file;
 
 	gntdev_ranges_init(&file);
-	mtree_lock(&file.maps);
+	spin_lock(&file.maps_lock);
 	refs = gntdev_refs_alloc(1);
-	mtree_unlock(&file.maps);
+	spin_unlock(&file.maps_lock);
 	if (refs)
 		gntdev_refs_put(refs);
 }
