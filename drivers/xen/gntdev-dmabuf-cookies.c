@@ -7,6 +7,7 @@
  */
 
 #include <linux/file.h>
+#include <linux/rbtree.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -18,37 +19,57 @@ struct wait_cookie {
 	u64 seq;
 };
 
-static struct xarray *cookies_of(struct gntdev_buffer *buf)
+static struct rb_root *cookies_of(struct gntdev_buffer *buf)
 {
 	return buf->import ? &buf->table->imports : &buf->table->exports;
+}
+
+static struct gntdev_cookie *cookie_at(const struct rb_node *node)
+{
+	return rb_entry(node, struct gntdev_cookie, node);
+}
+
+/* What is added is behind its equals, so those of one number are in their order. */
+static bool cookie_less(struct rb_node *a, const struct rb_node *b)
+{
+	return cookie_at(a)->fd < cookie_at(b)->fd;
+}
+
+static int cookie_cmp(const void *key, const struct rb_node *node)
+{
+	const u32 fd = *(const u32 *)key, other = cookie_at(node)->fd;
+
+	return fd < other ? -1 : fd > other;
+}
+
+/**
+ * gntdev_cookie_oldest - what a number names
+ * @cookies: exports or imports of a table, which is locked
+ * @fd: the number
+ *
+ * Return: of the buffers of that number the oldest, or NULL.
+ */
+struct gntdev_cookie *gntdev_cookie_oldest(const struct rb_root *cookies,
+					   u32 fd)
+{
+	struct rb_node *node = rb_find_first(&fd, cookies, cookie_cmp);
+
+	return node ? cookie_at(node) : NULL;
 }
 
 /**
  * gntdev_cookie_add - let a number name a buffer, too
  * @buf: its table is locked
  * @fd: the number
- *
- * Return: 0 or -ENOMEM.
  */
-int gntdev_cookie_add(struct gntdev_buffer *buf, u32 fd)
+void gntdev_cookie_add(struct gntdev_buffer *buf, u32 fd)
 {
 	struct gntdev_cookie *cookie = &buf->cookie;
-	struct xarray *xa = cookies_of(buf);
-	struct gntdev_cookie *oldest;
-	int ret;
 
 	lockdep_assert_held(&buf->table->lock);
 	cookie->fd = fd;
-	oldest = xa_load(xa, fd);
-	if (oldest) {
-		list_add_tail(&cookie->same, &oldest->same);
-	} else {
-		ret = xa_err(xa_store(xa, fd, cookie, GFP_KERNEL_ACCOUNT));
-		if (ret)
-			return ret;
-	}
 	cookie->seq = ++buf->table->next_seq;
-	return 0;
+	gntdev_append(&cookie->node, cookies_of(buf), cookie_less);
 }
 
 /**
@@ -58,31 +79,20 @@ int gntdev_cookie_add(struct gntdev_buffer *buf, u32 fd)
 void gntdev_cookie_forget(struct gntdev_buffer *buf)
 {
 	struct gntdev_cookie *cookie = &buf->cookie;
-	struct xarray *xa = cookies_of(buf);
 
 	lockdep_assert_held(&buf->table->lock);
 	if (!cookie->seq)
 		return;
-	if (list_empty(&cookie->same))
-		xa_erase(xa, cookie->fd);
-	else if (xa_load(xa, cookie->fd) == cookie)
-		/* Replacing an entry needs no memory. */
-		xa_store(xa, cookie->fd,
-			 list_next_entry(cookie, same), GFP_KERNEL);
-	list_del_init(&cookie->same);
+	rb_erase(&cookie->node, cookies_of(buf));
 	cookie->seq = 0;
 }
 
-static int publish(struct gntdev_buffer *buf, u32 fd)
+static void publish(struct gntdev_buffer *buf, u32 fd)
 {
-	int ret;
-
 	mutex_lock(&buf->table->lock);
-	ret = gntdev_cookie_add(buf, fd);
-	if (!ret)
-		gntdev_buffer_add(buf);
+	gntdev_cookie_add(buf, fd);
+	gntdev_buffer_add(buf);
 	mutex_unlock(&buf->table->lock);
-	return ret;
 }
 
 /* Everything that can fail comes before the descriptor becomes visible. */
@@ -94,12 +104,11 @@ static int export_install(struct dma_buf *dmabuf, u32 __user *user_fd)
 	if (fd < 0)
 		return fd;
 	ret = put_user(fd, user_fd);
-	if (!ret)
-		ret = publish(gntdev_export_buffer(dmabuf), fd);
 	if (ret) {
 		put_unused_fd(fd);
 		return ret;
 	}
+	publish(gntdev_export_buffer(dmabuf), fd);
 	fd_install(fd, dmabuf->file);
 	return 0;
 }
@@ -161,8 +170,9 @@ long gntdev_ioctl_exp_from_refs(struct gntdev_file *file, void __user *arg)
 static bool all_over(struct gntdev_dmabuf_table *table, const void *what)
 {
 	const struct wait_cookie *wait = what;
-	struct gntdev_cookie *oldest = xa_load(&table->exports, wait->fd);
+	struct gntdev_cookie *oldest;
 
+	oldest = gntdev_cookie_oldest(&table->exports, wait->fd);
 	return !oldest || oldest->seq > wait->seq;
 }
 
@@ -183,7 +193,8 @@ long gntdev_ioctl_exp_wait_released(struct gntdev_file *file, void __user *arg)
 		return -EFAULT;
 	wait.fd = op.fd;
 	mutex_lock(&table->lock);
-	wait.seq = xa_load(&table->exports, op.fd) ? table->next_seq : 0;
+	wait.seq = gntdev_cookie_oldest(&table->exports, op.fd) ?
+		   table->next_seq : 0;
 	mutex_unlock(&table->lock);
 	if (!wait.seq)
 		return -ENOENT;
@@ -218,7 +229,6 @@ long gntdev_ioctl_imp_to_refs(struct gntdev_file *file, void __user *arg)
 	struct ioctl_gntdev_dmabuf_imp_to_refs __user *user = arg;
 	struct ioctl_gntdev_dmabuf_imp_to_refs op;
 	struct gntdev_import *imp;
-	int ret = 0;
 
 	if (copy_from_user(&op, user, offsetof(typeof(op), refs)))
 		return -EFAULT;
@@ -228,35 +238,33 @@ long gntdev_ioctl_imp_to_refs(struct gntdev_file *file, void __user *arg)
 	if (IS_ERR(imp))
 		return PTR_ERR(imp);
 	if (copy_to_user(user->refs, imp->refs,
-			 array_size(op.count, sizeof(imp->refs[0]))))
-		ret = -EFAULT;
-	if (!ret)
-		ret = publish(&imp->buffer, op.fd);
-	if (ret)
+			 array_size(op.count, sizeof(imp->refs[0])))) {
 		gntdev_import_release(imp);
-	return ret;
+		return -EFAULT;
+	}
+	publish(&imp->buffer, op.fd);
+	return 0;
 }
 
-static struct gntdev_import *import_of(struct gntdev_cookie *cookie)
+static struct gntdev_import *import_at(struct rb_node *node)
 {
-	return container_of(cookie, struct gntdev_import, buffer.cookie);
+	return container_of(cookie_at(node), struct gntdev_import,
+			    buffer.cookie);
 }
 
 /* Of several, the one the descriptor refers to now; otherwise the oldest. */
 static struct gntdev_import *pick_import(struct gntdev_dmabuf_table *table,
 					 u32 fd, struct dma_buf *now)
 {
-	struct gntdev_cookie *oldest = xa_load(&table->imports, fd);
-	struct gntdev_cookie *cookie;
+	struct rb_node *oldest = rb_find_first(&fd, &table->imports, cookie_cmp);
+	struct rb_node *node;
 
 	if (!oldest)
 		return NULL;
-	if (import_of(oldest)->dmabuf == now)
-		return import_of(oldest);
-	list_for_each_entry(cookie, &oldest->same, same)
-		if (import_of(cookie)->dmabuf == now)
-			return import_of(cookie);
-	return import_of(oldest);
+	for (node = oldest; node; node = rb_next_match(&fd, node, cookie_cmp))
+		if (import_at(node)->dmabuf == now)
+			return import_at(node);
+	return import_at(oldest);
 }
 
 /**

@@ -26,8 +26,6 @@ static void table_free(struct kref *kref)
 	struct gntdev_dmabuf_table *table =
 		container_of(kref, struct gntdev_dmabuf_table, kref);
 
-	xa_destroy(&table->exports);
-	xa_destroy(&table->imports);
 	mutex_destroy(&table->lock);
 	kfree(table);
 }
@@ -53,7 +51,6 @@ void gntdev_buffer_init(struct gntdev_buffer *buf,
 	buf->table = table;
 	buf->handle = atomic64_inc_return(&last_handle);
 	RB_CLEAR_NODE(&buf->node);
-	INIT_LIST_HEAD(&buf->cookie.same);
 }
 
 /**
@@ -80,7 +77,7 @@ static bool handle_less(struct rb_node *a, const struct rb_node *b)
 void gntdev_buffer_add(struct gntdev_buffer *buf)
 {
 	lockdep_assert_held(&buf->table->lock);
-	rb_add(&buf->node, &buf->table->buffers, handle_less);
+	gntdev_append(&buf->node, &buf->table->buffers, handle_less);
 	if (buf->import)
 		trace_gntdev_import(buf->handle, buf->domid, buf->count, true);
 	else
@@ -306,8 +303,8 @@ int gntdev_dmabufs_init(struct gntdev_file *file)
 	kref_init(&table->kref);
 	mutex_init(&table->lock);
 	table->buffers = RB_ROOT;
-	xa_init_flags(&table->exports, XA_FLAGS_ACCOUNT);
-	xa_init_flags(&table->imports, XA_FLAGS_ACCOUNT);
+	table->exports = RB_ROOT;
+	table->imports = RB_ROOT;
 	init_waitqueue_head(&table->over);
 	file->dmabufs = table;
 	return 0;

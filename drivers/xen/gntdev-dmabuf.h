@@ -8,11 +8,9 @@
 #include <linux/dma-buf.h>
 #include <linux/kref.h>
 #include <linux/ktime.h>
-#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
 #include <linux/wait.h>
-#include <linux/xarray.h>
 
 #include "gntdev-common.h"
 
@@ -23,8 +21,8 @@ struct eventfd_ctx;
  * @kref: the open file, and every export and import until it is over
  * @lock: protects the handles, the cookies and the state of what they name
  * @buffers: gntdev_buffer by handle
- * @exports: the oldest export of each number that is a cookie
- * @imports: the oldest import of each number
+ * @exports: gntdev_cookie of exports, by number and position in time
+ * @imports: the same of imports
  * @next_seq: for gntdev_cookie.seq
  * @wakeups: how often an export or an import was over
  * @over: woken when one is
@@ -33,8 +31,8 @@ struct gntdev_dmabuf_table {
 	struct kref kref;
 	struct mutex lock;	/* of all names, and what they name */
 	struct rb_root buffers;
-	struct xarray exports;
-	struct xarray imports;
+	struct rb_root exports;
+	struct rb_root imports;
 	u64 next_seq;
 	unsigned int wakeups;
 	wait_queue_head_t over;
@@ -42,14 +40,14 @@ struct gntdev_dmabuf_table {
 
 /**
  * struct gntdev_cookie - a buffer, as the number of a descriptor names it
+ * @node: in gntdev_dmabuf_table.exports or imports, if a number names the buffer
  * @fd: the number, at the time of export or import
  * @seq: position in time; 0 if no number names the buffer
- * @same: the buffers of that number, the oldest first
  */
 struct gntdev_cookie {
+	struct rb_node node;
 	u32 fd;
 	u64 seq;
-	struct list_head same;
 };
 
 /**
@@ -81,6 +79,28 @@ struct gntdev_buffer {
 	unsigned int offset;
 	u64 length;
 };
+
+/**
+ * gntdev_append - add to a tree what is nearly always behind all that it has
+ * @node: to be added, behind its equals
+ * @tree: the tree; locked
+ * @less: its order
+ *
+ * Handles grow, and so do numbers of descriptors while there are more of them.
+ */
+static inline void gntdev_append(struct rb_node *node, struct rb_root *tree,
+				 bool (*less)(struct rb_node *a,
+					      const struct rb_node *b))
+{
+	struct rb_node *last = rb_last(tree);
+
+	if (!last || less(node, last)) {
+		rb_add(node, tree, less);
+		return;
+	}
+	rb_link_node(node, last, &last->rb_right);
+	rb_insert_color(node, tree);
+}
 
 /**
  * struct gntdev_import - an imported dma-buf
@@ -135,7 +155,9 @@ int gntdev_dmabufs_wait(struct gntdev_dmabuf_table *table,
 			const void *what, ktime_t timeout);
 
 /* gntdev-dmabuf-cookies.c */
-int gntdev_cookie_add(struct gntdev_buffer *buf, u32 fd);
+struct gntdev_cookie *gntdev_cookie_oldest(const struct rb_root *cookies,
+					   u32 fd);
+void gntdev_cookie_add(struct gntdev_buffer *buf, u32 fd);
 void gntdev_cookie_forget(struct gntdev_buffer *buf);
 
 /* gntdev-dmabuf-export.c */

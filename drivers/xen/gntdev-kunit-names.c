@@ -248,49 +248,51 @@ static struct gntdev_buffer *numbered(struct kunit *test, unsigned int i,
 				      u32 fd, bool import)
 {
 	struct gntdev_buffer *buf = start(test, i);
-	int ret;
 
 	buf->import = import;
 	mutex_lock(&buf->table->lock);
-	ret = gntdev_cookie_add(buf, fd);
+	gntdev_cookie_add(buf, fd);
 	gntdev_buffer_add(buf);
 	mutex_unlock(&buf->table->lock);
-	KUNIT_ASSERT_EQ(test, 0, ret);
 	return buf;
 }
 
-static void expect_oldest(struct kunit *test, struct xarray *xa, u32 fd,
+static void expect_oldest(struct kunit *test, struct rb_root *names, u32 fd,
 			  struct gntdev_buffer *buf)
 {
-	KUNIT_EXPECT_PTR_EQ(test, xa_load(xa, fd),
-			    buf ? (void *)&buf->cookie : NULL);
+	struct gntdev_dmabuf_table *table = table_of(test);
+
+	mutex_lock(&table->lock);
+	KUNIT_EXPECT_PTR_EQ(test, gntdev_cookie_oldest(names, fd),
+			    buf ? &buf->cookie : NULL);
+	mutex_unlock(&table->lock);
 }
 
 static void number_names_a_buffer_until_over(struct kunit *test)
 {
-	struct xarray *xa = &table_of(test)->exports;
+	struct rb_root *names = &table_of(test)->exports;
 	struct gntdev_buffer *buf;
 
-	expect_oldest(test, xa, FD, NULL);
+	expect_oldest(test, names, FD, NULL);
 	buf = numbered(test, 0, FD, false);
-	expect_oldest(test, xa, FD, buf);
+	expect_oldest(test, names, FD, buf);
 	release(buf);
-	expect_oldest(test, xa, FD, buf);
+	expect_oldest(test, names, FD, buf);
 	over(buf);
-	expect_oldest(test, xa, FD, NULL);
+	expect_oldest(test, names, FD, NULL);
 }
 
 static void number_of_an_import_is_free_after_release(struct kunit *test)
 {
 	struct gntdev_buffer *buf = numbered(test, 0, FD, true);
-	struct xarray *xa = &table_of(test)->imports;
+	struct rb_root *names = &table_of(test)->imports;
 
-	expect_oldest(test, xa, FD, buf);
+	expect_oldest(test, names, FD, buf);
 	release(buf);
-	expect_oldest(test, xa, FD, NULL);
+	expect_oldest(test, names, FD, NULL);
 	KUNIT_EXPECT_PTR_EQ(test, buf, find(table_of(test), buf->handle));
 	over(buf);
-	expect_oldest(test, xa, FD, NULL);
+	expect_oldest(test, names, FD, NULL);
 }
 
 static void numbers_are_apart(struct kunit *test)
@@ -313,7 +315,7 @@ static void numbers_are_apart(struct kunit *test)
 /* Each digit is the number of a buffer. */
 static void expect_oldest_left(struct kunit *test, const char *ending)
 {
-	struct xarray *xa = &table_of(test)->exports;
+	struct rb_root *names = &table_of(test)->exports;
 	struct names *n = test->priv;
 	unsigned long there = 0;
 	unsigned int i;
@@ -324,16 +326,16 @@ static void expect_oldest_left(struct kunit *test, const char *ending)
 		numbered(test, i, FD, false);
 		KUNIT_EXPECT_GT(test, n->buf[i].buffer.cookie.seq, seq);
 		seq = n->buf[i].buffer.cookie.seq;
-		expect_oldest(test, xa, FD, &n->buf[0].buffer);
+		expect_oldest(test, names, FD, &n->buf[0].buffer);
 		there |= BIT(i);
 	}
 	for (; *ending; ending++) {
 		over(&n->buf[*ending - '0'].buffer);
 		there ^= BIT(*ending - '0');
-		expect_oldest(test, xa, FD,
+		expect_oldest(test, names, FD,
 			      there ? &n->buf[__ffs(there)].buffer : NULL);
 	}
-	KUNIT_EXPECT_TRUE(test, xa_empty(xa));
+	KUNIT_EXPECT_TRUE(test, RB_EMPTY_ROOT(names));
 }
 
 static void oldest_of_a_number_is_found(struct kunit *test)
@@ -353,16 +355,16 @@ static void forgetting_again_does_no_harm(struct kunit *test)
 {
 	struct gntdev_buffer *first = numbered(test, 0, FD, false);
 	struct gntdev_buffer *second = numbered(test, 1, FD, false);
-	struct xarray *xa = &table_of(test)->exports;
+	struct rb_root *names = &table_of(test)->exports;
 
 	mutex_lock(&first->table->lock);
 	gntdev_cookie_forget(first);
 	gntdev_cookie_forget(first);
 	mutex_unlock(&first->table->lock);
 	KUNIT_EXPECT_EQ(test, 0ULL, first->cookie.seq);
-	expect_oldest(test, xa, FD, second);
+	expect_oldest(test, names, FD, second);
 	over(first);
-	expect_oldest(test, xa, FD, second);
+	expect_oldest(test, names, FD, second);
 }
 
 static struct kunit_case cookies_cases[] = {

@@ -87,12 +87,12 @@ static void fault_overrun(void)
 
 static void fault_list(void)
 {
-	struct gntdev_cookie first, second;
+	struct list_head entry;
+	LIST_HEAD(list);
 
-	INIT_LIST_HEAD(&first.same);
-	list_add(&second.same, &first.same);
-	list_del(&second.same);
-	list_del(&second.same);
+	list_add(&entry, &list);
+	list_del(&entry);
+	list_del(&entry);
 }
 
 static void fault_never_runs(struct work_struct *work)

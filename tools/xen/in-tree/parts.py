@@ -52,7 +52,7 @@ LATER = {
         XEN + "gntdev-dmabuf-cookies.c": [
             cuts.function("import_create"),
             cuts.function("gntdev_ioctl_imp_to_refs"),
-            cuts.function("import_of"),
+            cuts.function("import_at"),
             cuts.function("pick_import"),
             cuts.function("gntdev_ioctl_imp_release"),
         ],
