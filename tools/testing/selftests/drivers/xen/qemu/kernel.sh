@@ -66,10 +66,38 @@ configure()
 	[ -z "$missing" ] || rig_die "this kernel cannot have: $missing"
 }
 
+# All that is put into the tree.
+sources_sum()
+{
+	(cd -- "$RIG_TOP" && find MAINTAINERS Documentation drivers include tools \
+		-type f ! -name '*.pyc' -print0 | sort -z |
+		xargs -0 sha256sum | sha256sum)
+}
+
+tree_is_ready()
+{
+	[ "$(cat -- "$RIG_TREE/.sources-sum" 2>/dev/null)" = "$SOURCES" ]
+}
+
 # Have the driver in the tree. Where it comes from is decided here alone.
 prepare_tree()
 {
+	rm -f -- "$RIG_TREE/.sources-sum"
 	"$RIG_TOP/tools/xen/in-tree/apply.sh" "$RIG_TREE"
+	echo "$SOURCES" >"$RIG_TREE/.sources-sum"
+}
+
+# Several kernels may be built of the tree at a time, none while it changes.
+lock_tree()
+{
+	local SOURCES
+
+	SOURCES=$(sources_sum)
+	exec 9>"$RIG_CACHE/kernel.lock"
+	until flock -s 9 && tree_is_ready; do
+		flock 9
+		prepare_tree
+	done
 }
 
 # What Xen is given to boot.
@@ -100,9 +128,9 @@ install_kernel()
 
 [ -e "$RIG_CONFIG" ] || rig_die "no configuration for '$RIG_FLAVOUR'"
 mkdir -p "$OUT"
-exec 9>"$RIG_CACHE/kernel.lock"
-flock 9
-prepare_tree
+exec 7>"$OUT.lock"
+flock 7
+lock_tree
 configure
 ABI=$(kernel_make -s kernelrelease)
 rig_say "building the kernel $ABI (log: $LOG)"
