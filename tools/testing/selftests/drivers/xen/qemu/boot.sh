@@ -223,6 +223,7 @@ boot_start()
 	local try
 
 	rig_at_exit boot_stop
+	rm -f -- "$BOOT_LOG/death"
 	for try in 1 2 3 4; do
 		: >"$BOOT_LOG/report.log"
 		: >"$BOOT_LOG/console.log"
@@ -255,7 +256,8 @@ boot_finish()
 	boot_stop
 	[ -z "$tail_pid" ] || wait "$tail_pid" || true
 	[ "$rc" -eq 0 ] || {
-		rig_say "error: time limit of ${BOOT_LIMIT}s reached"
+		rig_say "error: time limit of ${BOOT_LIMIT}s reached; last lines of the console:"
+		boot_last_words | tee "$BOOT_LOG/death" >&2
 		return "$rc"
 	}
 	rc=$(sed -nE "s/^RIG-END ([0-9]+).*/\1/p" "$BOOT_LOG/report.log" |
@@ -268,8 +270,8 @@ boot_finish()
 	return "$rc"
 }
 
-# What Xen, the kernels and QEMU said before the machine died, but for the lists
-# of grants that the tests ask Xen for.
+# What Xen, the kernels and QEMU said before the machine died or was stopped, but
+# for the lists of grants that the tests ask Xen for.
 boot_last_words()
 {
 	grep -avE '^\(XEN\) (\[0x| |gnttab_usage|grant-table|no active)' \

@@ -158,7 +158,7 @@ boot_tests()
 	fi
 	rig_say "$verdict"
 	echo "$verdict" >>"$BOOT_LOG/results"
-	[ "$rc" -ne 126 ] || sed 's/^/# died: /' "$BOOT_LOG/death" \
+	[ ! -e "$BOOT_LOG/death" ] || sed 's/^/# died: /' "$BOOT_LOG/death" \
 		>>"$BOOT_LOG/results"
 }
 
