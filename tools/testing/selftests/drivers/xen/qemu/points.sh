@@ -19,6 +19,8 @@ point()
 	local name=$1 log
 
 	log=$(point_log "$1")
+	# shellcheck disable=SC2034 # for who is stopped in it
+	DOING=$1
 	shift
 	if ("$@") >"$log" 2>&1; then
 		PASSED=$((PASSED + 1))

@@ -18,11 +18,13 @@
 
 LOGS=$RIG_O/test
 COMPLETE=0
+CELLS=()
+DOING=			# what is at work
 BUILD_PID=
 QUICK_CELLS=(pv-6.12 pvh-6.12 arm64-6.12)
 DEBUG_CELLS=(pv-debug arm64-kasan)
 LONG_CELLS=(pv-6.12-long pv-series)
-CI_EARLY=3600		# seconds after which no other cell begins
+CI_EARLY=2700		# seconds after which no other cell begins
 
 # What the machines of continuous integration have time for, which differ.
 ci_rest()
@@ -63,24 +65,31 @@ static_checks()
 		>"$LOGS/static.sums"
 }
 
-# Each cell is a process of its own, as it may be of another architecture. The
-# next one is built while one runs.
+# Each cell is a process of its own, as it may be of another architecture. All
+# are built meanwhile; one whose turn comes waits for that, or builds itself.
 cells()
 {
 	local cell
 
 	cells_fetch "$@"
 	mkdir -p "$RIG_O/cells"
-	cell_build "$1"
-	while [ $# -gt 0 ]; do
-		cell=$1
-		shift
-		[ -z "$BUILD_PID" ] || wait "$BUILD_PID" || true
-		BUILD_PID=
-		[ $# -eq 0 ] || cell_build "$1"
+	for cell in "$@"; do
+		cell_forget "$cell"
+	done
+	cells_build "$@" &
+	BUILD_PID=$!
+	for cell in "$@"; do
 		cell_run "$cell"
 		add_sums "$RIG_O/cells/$cell.sums"
 	done
+	wait "$BUILD_PID" || true
+	BUILD_PID=
+}
+
+# What it counted another time.
+cell_forget()
+{
+	rm -f -- "$RIG_O/cells/$1".{sums,results}
 }
 
 # Whatever needs the network comes first. A cell that lacks something fails
@@ -95,11 +104,17 @@ cells_fetch()
 	done
 }
 
-cell_build()
+# In the background.
+cells_build()
 {
-	nice "$RIG_DIR/cell.sh" --build "$1" \
-		>"$RIG_O/cells/$1.prepare.log" 2>&1 &
-	BUILD_PID=$!
+	local cell
+
+	trap 'kill "$!"; exit 143' TERM
+	for cell in "$@"; do
+		nice "$RIG_DIR/cell.sh" --build "$cell" \
+			>"$RIG_O/cells/$cell.prepare.log" 2>&1 &
+		wait "$!" || true
+	done
 }
 
 # shellcheck disable=SC2317 # called at the exit
@@ -113,8 +128,8 @@ cell_run()
 {
 	local cell=$1 sums=$RIG_O/cells/$1.sums start p f s t
 
+	DOING="cell $cell"
 	start=$(date +%s)
-	rm -f -- "$sums" "${sums%.sums}.results"
 	"$RIG_DIR/cell.sh" "$cell" || true
 	if [ -e "$sums" ] && read -r p f s t <"$sums" &&
 	   [ $((p + f)) -gt 0 ]; then
@@ -181,13 +196,27 @@ cell_notes()
 		END { if (NR) print "    slowest: " line }'
 }
 
+# What there is of the table, if something ends the script.
+# shellcheck disable=SC2317 # called at the exit
+cut_short()
+{
+	local cell done=()
+
+	FAILED=$((FAILED + 1))
+	for cell in ${CELLS[@]+"${CELLS[@]}"}; do
+		[ ! -e "$RIG_O/cells/$cell.sums" ] || done+=("$cell")
+	done
+	table ${done[@]+"${done[@]}"}
+	echo "failed: ended early, in: ${DOING:-preparations}"
+}
+
 # The sums are the last line, whatever made the script end.
 # shellcheck disable=SC2317 # called at the exit
 print_sums()
 {
 	local line
 
-	[ "$COMPLETE" -eq 1 ] || FAILED=$((FAILED + 1))
+	[ "$COMPLETE" -eq 1 ] || cut_short
 	line="$PASSED passed, $FAILED failed"
 	[ "$SKIPPED" -eq 0 ] || line+=", $SKIPPED skipped"
 	echo "$line"
@@ -211,7 +240,6 @@ mkdir -p "$LOGS"
 ABI=$(cat -- "$RIG_ABI_FILE")
 KDIR=$RIG_CACHE/headers-$ABI/build
 SRC=$RIG_CACHE/source-$RIG_SOURCE_SERIES
-CELLS=()
 case ${1:-} in
 '') CELLS=("${QUICK_CELLS[@]}") ;;
 static) ;;
