@@ -232,10 +232,10 @@ struct gntdev_vma {
  * @machine_addressed: a device is to be told machine addresses, without the
  *	DMA API; may be NULL
  * @machine_addr: the address at which such a device finds a page
- * @reachable: another device can address a page; asked before the DMA API, which
+ * @reachable: another device can address all pages; asked before the DMA API, which
  *	would bounce, and warn if not even that helped; NULL where it does not warn
- * @bus_addr_ok: another device reaches the granted frames of a page themselves
- *	at that address
+ * @bus_addrs_ok: another device reaches the granted frames of pages themselves, one
+ *	page after the other from that address on
  * @own_frames: replace each page, the number of which is in the place of its first
  *	frame, by its frames, as grants name them; false unless all of them are
  *	ordinary memory that belongs to this domain
@@ -258,9 +258,10 @@ struct gntdev_mode {
 	void (*vunmap)(struct gntdev_mapping *mapping);
 	bool (*machine_addressed)(struct device *dev);
 	dma_addr_t (*machine_addr)(struct device *dev, struct page *page);
-	bool (*reachable)(struct device *dev, struct page *page);
-	bool (*bus_addr_ok)(struct device *dev, struct page *page,
-			    dma_addr_t addr);
+	bool (*reachable)(struct device *dev, struct page **pages,
+			  unsigned int count);
+	bool (*bus_addrs_ok)(struct device *dev, struct page **pages,
+			     unsigned int count, dma_addr_t addr);
 	bool (*own_frames)(xen_pfn_t *frames, unsigned int count);
 };
 

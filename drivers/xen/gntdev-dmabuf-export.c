@@ -56,19 +56,20 @@ struct gntdev_attached {
 /* Every address the device is given must be that of the granted frame. */
 static int check_bus_addrs(struct gntdev_mapping *m, struct gntdev_attached *a)
 {
+	unsigned int n, i, left = gntdev_nr_pages(m->refs);
 	const struct gntdev_mode *mode = gntdev_mode();
-	unsigned int count = gntdev_nr_pages(m->refs);
-	struct sg_dma_page_iter iter;
-	unsigned int i = 0;
+	struct page **pages = m->pages;
+	struct scatterlist *sg;
 
-	for_each_sgtable_dma_page(a->mapped, &iter, 0) {
-		if (i == count ||
-		    !mode->bus_addr_ok(a->dev, m->pages[i],
-				       sg_page_iter_dma_address(&iter)))
+	for_each_sgtable_dma_sg(a->mapped, sg, i) {
+		n = sg_dma_len(sg) >> PAGE_SHIFT;
+		if (n > left || !PAGE_ALIGNED(sg_dma_len(sg)) ||
+		    !mode->bus_addrs_ok(a->dev, pages, n, sg_dma_address(sg)))
 			return -EOPNOTSUPP;
-		i++;
+		pages += n;
+		left -= n;
 	}
-	return i == count ? 0 : -EOPNOTSUPP;
+	return left ? -EOPNOTSUPP : 0;
 }
 
 static int list_each_page(struct page **pages, unsigned int count,
@@ -121,12 +122,9 @@ static int alloc_table(struct gntdev_mapping *m, struct device *dev,
 static bool all_reachable(struct gntdev_mapping *m, struct device *dev)
 {
 	const struct gntdev_mode *mode = gntdev_mode();
-	unsigned int i;
 
-	for (i = 0; mode->reachable && i < gntdev_nr_pages(m->refs); i++)
-		if (!mode->reachable(dev, m->pages[i]))
-			return false;
-	return true;
+	return !mode->reachable ||
+	       mode->reachable(dev, m->pages, gntdev_nr_pages(m->refs));
 }
 
 static int map_by_dma_api(struct gntdev_mapping *m, struct gntdev_attached *a,

@@ -609,12 +609,21 @@ static bool pv_machine_addressed(struct device *dev)
  * DMA operations of its own, which translate, a PV domain has no real devices;
  * what the virtual ones get is a pseudo-physical address.
  */
-static bool pv_bus_addr_ok(struct device *dev, struct page *page,
-			   dma_addr_t addr)
+static bool pv_bus_addrs_ok(struct device *dev, struct page **pages,
+			    unsigned int count, dma_addr_t addr)
 {
-	if (!get_dma_ops(dev))
-		return addr == page_to_phys(page);
-	return addr == PFN_PHYS(pfn_to_mfn(page_to_pfn(page)));
+	bool translated = get_dma_ops(dev);
+	phys_addr_t wanted;
+	unsigned int i;
+
+	for (i = 0; i < count; i++, addr += PAGE_SIZE) {
+		wanted = translated ?
+			 PFN_PHYS(pfn_to_mfn(page_to_pfn(pages[i]))) :
+			 page_to_phys(pages[i]);
+		if (addr != wanted)
+			return false;
+	}
+	return true;
 }
 
 /* What is no memory has no frame, or the one of its own number. */
@@ -643,6 +652,6 @@ const struct gntdev_mode gntdev_pv_mode = {
 	.vunmap = pv_vunmap,
 	.machine_addressed = pv_machine_addressed,
 	.machine_addr = gntdev_pv_machine_addr,
-	.bus_addr_ok = pv_bus_addr_ok,
+	.bus_addrs_ok = pv_bus_addrs_ok,
 	.own_frames = pv_own_frames,
 };

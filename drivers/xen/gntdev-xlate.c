@@ -209,27 +209,50 @@ static dma_addr_t xlate_machine_addr(struct device *dev, struct page *page)
 }
 
 /* Asks nothing of a device for which addresses are translated. */
-static bool xlate_reachable(struct device *dev, struct page *page)
+static bool xlate_reachable(struct device *dev, struct page **pages,
+			    unsigned int count)
 {
-	return get_dma_ops(dev) || translation(dev) ||
-	       dma_capable(dev, phys_to_dma(dev, page_to_phys(page)),
-			   PAGE_SIZE, true);
+	unsigned int i;
+
+	if (get_dma_ops(dev) || translation(dev))
+		return true;
+	for (i = 0; i < count; i++)
+		if (!dma_capable(dev, phys_to_dma(dev, page_to_phys(pages[i])),
+				 PAGE_SIZE, true))
+			return false;
+	return true;
+}
+
+/* An IOMMU knows nothing of machine frames. */
+static bool iova_ok(struct iommu_domain *domain, struct page **pages,
+		    unsigned int count, dma_addr_t iova)
+{
+	unsigned int i;
+
+	if (direct_mapped())
+		return false;
+	for (i = 0; i < count; i++, iova += PAGE_SIZE)
+		if (iommu_iova_to_phys(domain, iova) != page_to_phys(pages[i]))
+			return false;
+	return true;
 }
 
 /*
- * The device must see the granted frame, not a page bounced for it: neither
+ * The device must see the granted frames, not pages bounced for them: neither
  * an IOMMU's translation nor the address itself may lead elsewhere.
  */
-static bool xlate_bus_addr_ok(struct device *dev, struct page *page,
-			      dma_addr_t addr)
+static bool xlate_bus_addrs_ok(struct device *dev, struct page **pages,
+			       unsigned int count, dma_addr_t addr)
 {
 	struct iommu_domain *domain = translation(dev);
+	unsigned int i;
 
-	if (!domain)
-		return addr == phys_to_dma(dev, page_to_phys(page));
-	/* It knows nothing of machine frames. */
-	return !direct_mapped() &&
-	       iommu_iova_to_phys(domain, addr) == page_to_phys(page);
+	if (domain)
+		return iova_ok(domain, pages, count, addr);
+	for (i = 0; i < count; i++, addr += PAGE_SIZE)
+		if (addr != phys_to_dma(dev, page_to_phys(pages[i])))
+			return false;
+	return true;
 }
 
 /* What is mapped of other domains is noted per frame on ARM, else per page. */
@@ -281,6 +304,6 @@ const struct gntdev_mode gntdev_xlate_mode = {
 	.machine_addressed = xlate_machine_addressed,
 	.machine_addr = xlate_machine_addr,
 	.reachable = xlate_reachable,
-	.bus_addr_ok = xlate_bus_addr_ok,
+	.bus_addrs_ok = xlate_bus_addrs_ok,
 	.own_frames = xlate_own_frames,
 };
