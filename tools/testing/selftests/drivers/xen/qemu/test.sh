@@ -111,7 +111,7 @@ cells_build()
 
 	trap 'kill "$!"; exit 143' TERM
 	for cell in "$@"; do
-		nice "$RIG_DIR/cell.sh" --build "$cell" \
+		nice -n 19 "$RIG_DIR/cell.sh" --build "$cell" \
 			>"$RIG_O/cells/$cell.prepare.log" 2>&1 &
 		wait "$!" || true
 	done

@@ -15,5 +15,5 @@ cell_options()
 	BOOT_DOM0_ARGS+=" kunit.enable=1 loglevel=5 panic_on_warn=1"
 	BOOT_DOMU_ARGS+=" panic_on_warn=1"
 	CELL_CONTROLS=1
-	CELL_SLOWNESS=6
+	CELL_SLOWNESS=3
 }

@@ -13,6 +13,6 @@ cell_options()
 	BOOT_DOM0_ARGS+=" kunit.enable=1 loglevel=5 panic_on_warn=1 page_poison=1"
 	BOOT_DOMU_ARGS+=" panic_on_warn=1"
 	CELL_CONTROLS=1
-	CELL_SLOWNESS=4
+	CELL_SLOWNESS=2
 	CELL_FRAMES=0
 }
