@@ -182,7 +182,10 @@ boot_reported()
 # boot_silent SECONDS: nothing was reported for so long.
 boot_silent()
 {
-	[ $((EPOCHSECONDS - $(stat -c %Y -- "$BOOT_LOG/report.log"))) -gt "$1" ]
+	local last
+
+	last=$(stat -c %Y -- "$BOOT_LOG/report.log") &&
+		[ $((EPOCHSECONDS - last)) -gt "$1" ]
 }
 
 # boot_said TEXT: among the last of what Xen and dom0's kernel said.
