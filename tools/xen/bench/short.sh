@@ -9,6 +9,7 @@
 # With --keep, the ratios of this run become those to compare with.
 
 set -eu
+export BENCH_LIMIT=${BENCH_LIMIT:-300}	# seconds; it takes half a minute
 HERE=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 HOW=--against
 [ "${1:-}" != --keep ] || HOW=--keep

@@ -6,6 +6,16 @@
 #define XEN_SELFTEST_TASK_H
 
 #include <stdbool.h>
+#include <sys/types.h>
+
+/**
+ * task_state() - what a task does
+ * @task:	its number
+ *
+ * Return: the letter of proc(5): 'S' sleeps and can be woken, 'D' sleeps and cannot
+ * be interrupted, 'R' runs; 0 if there is no such task.
+ */
+char task_state(pid_t task);
 
 /**
  * task_sleeps() - whether a task sleeps until something happens
