@@ -46,6 +46,8 @@ configure()
 		BOOT_DOMU=1
 		BOOT_DOMU_LIMIT=600
 		BOOT_MACHINE=(-cpu "qemu64,+svm,+npt")
+		# Two of them let such a guest die now and then.
+		BOOT_CPUS=1
 	}
 	BOOT_DOMU_LATE=1
 	BOOT_DISPLAY=1

@@ -64,6 +64,12 @@ domu_is_up()
 		2>/dev/null)" = up ]
 }
 
+# shellcheck disable=SC2317 # called by wait_until
+domu_is_up_or_gone()
+{
+	domu_is_up "$1" || ! xl domid "$1" >/dev/null 2>&1
+}
+
 domu_is_heard()
 {
 	grep -q 'domU: .* is up' "$(domu_log "$1")"
@@ -75,6 +81,7 @@ domu_died()
 	echo "# $1: $2"
 	sed 's/^/# /' "/tmp/xl-$1.log"
 	tail -n 40 "$(domu_log "$1")" 2>/dev/null | sed "s/^/# $1: /"
+	xl dmesg | tail -n 40 | sed 's/^/# Xen: /'
 	return 1
 }
 
@@ -105,7 +112,8 @@ domu_start()
 		domu_create "$name" || return
 	done
 	for name in "$@"; do
-		wait_until "$RIG_DOMU_LIMIT" domu_is_up "$name" || {
+		wait_until "$RIG_DOMU_LIMIT" domu_is_up_or_gone "$name"
+		domu_is_up "$name" || {
 			domu_died "$name" "its init says nothing in xenstore"
 			return 1
 		}

@@ -10,6 +10,10 @@ RIG_ARCH=amd64
 cell_options()
 {
 	BOOT_MACHINE=(-cpu "qemu64,+svm,+npt")
+	# With two emulated processors, the guest runs into a triple fault now
+	# and then: it has Xen's instruction pointer and stack by then.
+	BOOT_CPUS=1
+	BOOT_VCPUS=1
 	BOOT_DOMU_TYPE=pvh
 	BOOT_DOMU_LIMIT=600
 	BOOT_DISPLAY=0
