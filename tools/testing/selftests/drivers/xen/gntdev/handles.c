@@ -25,7 +25,7 @@
 /* No handle is ever that large. */
 #define NO_SUCH_HANDLE 0x8000000000000000ull
 
-/* Whatever structure a command has, and more behind it. */
+/* Whatever structure a command has, and more behind it: pages of any kernel. */
 union any_op {
 	uint32_t size;
 	struct gntdev_dmabuf_export export;
@@ -33,7 +33,7 @@ union any_op {
 	struct gntdev_dmabuf_import_release release;
 	struct gntdev_dmabuf_wait wait;
 	struct gntdev_query query;
-	unsigned char bytes[2 * 4096];
+	unsigned char bytes[65536];
 };
 
 struct command {

@@ -27,8 +27,13 @@
 /* Written last; anything but PEER_VERSION in decimal means: not ready. */
 #define PEER_STORE_READY	PEER_STORE_DIR "/ready"
 
-#define PEER_MAX_REFS	16384u
-#define PEER_AREA_PAGES	(1 + PEER_MAX_REFS * sizeof(uint32_t) / GRANT_PAGE_SIZE)
+/*
+ * Whole pages for kernels with pages of up to 64 KiB, which have to grant all of
+ * a page: no grant of the area is one that it does not name.
+ */
+#define PEER_AREA_PAGES	16u
+#define PEER_MAX_REFS \
+	((PEER_AREA_PAGES - 1) * GRANT_PAGE_SIZE / (uint32_t)sizeof(uint32_t))
 
 enum peer_command {
 	PEER_PING,
