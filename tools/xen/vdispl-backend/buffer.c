@@ -15,27 +15,50 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <drm_fourcc.h>
+
 #include "buffer.h"
 #include "pgdir.h"
 
 #define PAGE_BYTES	4096u
 
+/* A number that is not free yet, because a buffer has it. */
+struct kept_number {
+	struct kept_number *next;
+	int number;
+};
+
+/* drm_xen_front tells nothing of a buffer that it has by PRIME but its size. */
+static bool has_geometry(const struct xendispl_dbuf_create_req *req)
+{
+	return req->width || req->height || req->bpp;
+}
+
+static bool is_drawable(const struct xendispl_dbuf_create_req *req)
+{
+	return req->width && req->height && req->width <= MAX_PIXELS &&
+	       req->height <= MAX_PIXELS && req->bpp && req->bpp <= 32 &&
+	       !(req->bpp % 8);
+}
+
 /* The protocol has no pitch: rows follow each other. */
 static int check_geometry(struct buffer *buf,
 			  const struct xendispl_dbuf_create_req *req)
 {
-	uint64_t needed;
+	uint64_t needed = 1;
 
-	if (!req->width || !req->height || req->width > MAX_PIXELS ||
-	    req->height > MAX_PIXELS || req->bpp != 32)
-		return -EINVAL;
-	needed = (uint64_t)req->width * 4 * req->height + req->data_ofs;
-	if (needed > req->buffer_sz)
+	if (has_geometry(req)) {
+		if (!is_drawable(req))
+			return -EINVAL;
+		needed = (uint64_t)req->width * (req->bpp / 8) * req->height;
+	}
+	if (needed + req->data_ofs > req->buffer_sz)
 		return -EINVAL;
 	buf->cookie = req->dbuf_cookie;
 	buf->width = req->width;
 	buf->height = req->height;
-	buf->pitch = req->width * 4;
+	buf->bpp = req->bpp;
+	buf->pitch = req->width * (req->bpp / 8);
 	buf->offset = req->data_ofs;
 	buf->pages = req->buffer_sz / PAGE_BYTES +
 		     !!(req->buffer_sz % PAGE_BYTES);
@@ -80,7 +103,7 @@ static int create_dumb(struct store *store, struct buffer *buf,
 	struct card_buffer *dumb = &buf->cards[card];
 
 	return drmModeCreateDumbBuffer(card_fd(store, card), buf->width,
-				       buf->height, 32, 0, &dumb->handle,
+				       buf->height, buf->bpp, 0, &dumb->handle,
 				       &dumb->pitch, &dumb->bytes) ? -errno : 0;
 }
 
@@ -213,6 +236,27 @@ static bool is_held(int dmabuf)
 	return count > 1;
 }
 
+static void charge(struct store *store, const struct buffer *buf)
+{
+	store->num_buffers++;
+	store->pages += buf->pages;
+	store->xen->pages += buf->pages;
+}
+
+static void discharge(struct store *store, const struct buffer *buf)
+{
+	store->num_buffers--;
+	store->pages -= buf->pages;
+	store->xen->pages -= buf->pages;
+}
+
+static bool has_room(const struct store *store, uint32_t pages)
+{
+	return store->num_buffers < MAX_BUFFERS &&
+	       pages <= MAX_PAGES - store->pages &&
+	       pages <= MAX_ALL_PAGES - store->xen->pages;
+}
+
 /*
  * The grant device keeps memory of this side for as long as the guest maps it.
  * It has to count, or a guest gets all there is by destroying what it maps.
@@ -221,8 +265,7 @@ static void linger(struct store *store, struct buffer *buf)
 {
 	buf->next = store->lingering;
 	store->lingering = buf;
-	store->num_buffers++;
-	store->pages += buf->pages;
+	charge(store, buf);
 }
 
 static void forget_lingering(struct store *store, bool all)
@@ -237,8 +280,7 @@ static void forget_lingering(struct store *store, bool all)
 			continue;
 		}
 		*link = buf->next;
-		store->num_buffers--;
-		store->pages -= buf->pages;
+		discharge(store, buf);
 		close(buf->dmabuf);
 		free(buf);
 	}
@@ -290,6 +332,8 @@ static int fill_buffer(struct store *store, struct buffer *buf,
 		return -ENOMEM;
 	if (alloc && (store->copy || !store->alloc))
 		return -EOPNOTSUPP;
+	if (store->copy && !buf->width)
+		return -EOPNOTSUPP;
 	if (alloc)
 		return share_card_memory(store, buf, req->gref_directory);
 	if (store->copy)
@@ -306,12 +350,13 @@ static int admit_buffer(struct store *store, struct buffer *buf,
 		return ret;
 	if (!req->dbuf_cookie || req->flags & ~XENDISPL_DBUF_FLG_REQ_ALLOC)
 		return -EINVAL;
+	if (req->flags && !has_geometry(req))
+		return -EINVAL;
 	if (find_buffer(store, req->dbuf_cookie))
 		return -EEXIST;
-	if (store->num_buffers == MAX_BUFFERS ||
-	    buf->pages > MAX_PAGES - store->pages)
-		return -ENOSPC;
-	return 0;
+	if (!has_room(store, buf->pages))
+		store_reap(store);
+	return has_room(store, buf->pages) ? 0 : -ENOSPC;
 }
 
 int buffer_create(struct store *store,
@@ -324,7 +369,6 @@ int buffer_create(struct store *store,
 		return -ENOMEM;
 	buf->dmabuf = -1;
 	buf->number = -1;
-	store_reap(store);
 	ret = admit_buffer(store, buf, req);
 	if (!ret)
 		ret = fill_buffer(store, buf, req);
@@ -332,30 +376,56 @@ int buffer_create(struct store *store,
 		int number = undo_buffer(store, buf);
 
 		if (number >= 0 && !buffer_released(store, number))
-			buffer_abandon(number);
+			buffer_abandon(store, number);
 		return ret;
 	}
 	buf->next = store->buffers;
 	store->buffers = buf;
-	store->num_buffers++;
-	store->pages += buf->pages;
+	charge(store, buf);
 	return 0;
 }
 
-bool buffer_released(struct store *store, int number)
+static bool number_released(struct xen_handles *xen, int number)
 {
 	/* Only these mean that it is; EINTR, for one, means nothing. */
-	if (xengnttab_dmabuf_exp_wait_released(store->xen->gnttab,
-					       (uint32_t)number, 0) &&
-	    errno != ENOENT)
+	if (xengnttab_dmabuf_exp_wait_released(xen->gnttab, (uint32_t)number,
+					       0) && errno != ENOENT)
 		return false;
 	close(number);
 	return true;
 }
 
-void buffer_abandon(int number)
+bool buffer_released(struct store *store, int number)
 {
-	close(number);
+	return number_released(store->xen, number);
+}
+
+void buffer_abandon(struct store *store, int number)
+{
+	struct kept_number *kept = malloc(sizeof(*kept));
+
+	/* One that cannot be noted is kept for ever, and given to nobody. */
+	if (!kept)
+		return;
+	kept->number = number;
+	kept->next = store->xen->kept;
+	store->xen->kept = kept;
+}
+
+void numbers_reap(struct xen_handles *xen)
+{
+	struct kept_number **link = &xen->kept;
+
+	while (*link) {
+		struct kept_number *kept = *link;
+
+		if (!number_released(xen, kept->number)) {
+			link = &kept->next;
+			continue;
+		}
+		*link = kept->next;
+		free(kept);
+	}
 }
 
 static void free_framebuffer(struct store *store, struct framebuffer **link)
@@ -394,10 +464,23 @@ int buffer_destroy(struct store *store, uint64_t cookie, int *number)
 		return -ENOENT;
 	free_framebuffers_of(store, buf);
 	*link = buf->next;
-	store->num_buffers--;
-	store->pages -= buf->pages;
+	discharge(store, buf);
 	*number = undo_buffer(store, buf);
 	return 0;
+}
+
+/* Bytes of a pixel, in the formats that drm_xen_front has. */
+static uint32_t pixel_bytes(uint32_t format)
+{
+	switch (format) {
+	case DRM_FORMAT_RGB565: case DRM_FORMAT_YUYV:
+	case DRM_FORMAT_XRGB1555: case DRM_FORMAT_ARGB1555:
+	case DRM_FORMAT_XRGB4444: case DRM_FORMAT_ARGB4444:
+		return 2;
+	case DRM_FORMAT_RGB888:
+		return 3;
+	}
+	return 4;
 }
 
 static int add_to_card(struct store *store, struct framebuffer *fb,
@@ -406,7 +489,10 @@ static int add_to_card(struct store *store, struct framebuffer *fb,
 {
 	const struct buffer *buf = fb->buffer;
 	uint32_t handles[4] = { buf->cards[card].handle };
-	uint32_t pitches[4] = { buf->cards[card].pitch };
+	uint32_t pitches[4] = {
+		buf->width ? buf->cards[card].pitch :
+			     req->width * pixel_bytes(req->pixel_format)
+	};
 	/* A copy has its pixels at the start. */
 	uint32_t offsets[4] = { buf->guest ? 0 : buf->offset };
 
@@ -448,8 +534,11 @@ int framebuffer_attach(struct store *store,
 
 	if (!buf)
 		return -ENOENT;
-	if (!req->fb_cookie || req->width > buf->width ||
-	    req->height > buf->height)
+	if (!req->fb_cookie || req->width > MAX_PIXELS ||
+	    req->height > MAX_PIXELS)
+		return -EINVAL;
+	if (buf->width && (req->width > buf->width ||
+			   req->height > buf->height))
 		return -EINVAL;
 	if (framebuffer_find(store, req->fb_cookie))
 		return -EEXIST;
@@ -514,6 +603,6 @@ void store_empty(struct store *store)
 		/* Nobody is left to be told when; the kernel goes on by itself. */
 		if (!buffer_destroy(store, store->buffers->cookie, &number) &&
 		    number >= 0 && !buffer_released(store, number))
-			buffer_abandon(number);
+			buffer_abandon(store, number);
 	}
 }

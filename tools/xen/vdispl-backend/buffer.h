@@ -18,6 +18,12 @@
 #define MAX_PAGES		65536u
 #define MAX_PIXELS		8192u
 
+/*
+ * What all of them may hold: half of what Xen lets a domain map unless told
+ * otherwise (gnttab_max_maptrack_frames), as disks and networks need it, too.
+ */
+#define MAX_ALL_PAGES		131072u
+
 /* A buffer as a card knows it. */
 struct card_buffer {
 	uint32_t handle;
@@ -30,8 +36,9 @@ struct card_buffer {
  * struct buffer - a display buffer
  * @next:	in the list of the device
  * @cookie:	the guest's
- * @width:	in pixels
+ * @width:	in pixels; 0 if the guest leaves that to its framebuffers
  * @height:	in pixels
+ * @bpp:	bits of a pixel
  * @pitch:	bytes from row to row, of the guest
  * @offset:	of the pixels in the buffer, in bytes
  * @pages:	size
@@ -47,6 +54,7 @@ struct buffer {
 	uint64_t cookie;
 	uint32_t width;
 	uint32_t height;
+	uint32_t bpp;
 	uint32_t pitch;
 	uint32_t offset;
 	uint32_t pages;
@@ -109,8 +117,11 @@ int buffer_destroy(struct store *store, uint64_t cookie, int *number);
 /* Whether the guest's pages of a destroyed buffer are its own again. */
 bool buffer_released(struct store *store, int number);
 
-/* Nobody will ask any more. */
-void buffer_abandon(int number);
+/* Nobody will ask any more: it is kept until it is released. */
+void buffer_abandon(struct store *store, int number);
+
+/* Give back those of these numbers that are released. */
+void numbers_reap(struct xen_handles *xen);
 
 int framebuffer_attach(struct store *store,
 		       const struct xendispl_fb_attach_req *req);

@@ -12,6 +12,7 @@
 
 #define ROOT	"backend/vdispl"
 #define TOKEN	"vdispl"
+#define MAX_REPORTS	8	/* lines about one device */
 /* Version 2 has data_ofs, and EDIDs, which are optional and not for us. */
 #define VERSIONS	"1" XENDISPL_LIST_SEPARATOR "2"
 
@@ -230,12 +231,23 @@ static int connect_device(struct bus *bus, struct device *device)
 	return ret;
 }
 
+/* A guest that reads Closed takes its pages for its own again. */
+static void become_closed(struct bus *bus, struct device *device)
+{
+	device->leaving = device->closing;
+	if (!device->closing &&
+	    state_of(bus, device->backend) != XenbusStateClosed)
+		set_state(bus, device, XenbusStateClosed);
+}
+
 void bus_expel(struct bus *bus, struct device *device, int error)
 {
-	fprintf(stderr, "vdispl: domain %u device %u is cut off: %s\n",
-		device->domid, device->devid, strerror(-error));
+	/* It may come back and do so again, and must not fill the log. */
+	if (device->expelled++ < MAX_REPORTS)
+		fprintf(stderr, "vdispl: domain %u device %u is cut off: %s\n",
+			device->domid, device->devid, strerror(-error));
 	device_disconnect(device);
-	set_state(bus, device, XenbusStateClosed);
+	become_closed(bus, device);
 }
 
 /*
@@ -262,8 +274,7 @@ static bool is_wanted(struct bus *bus, struct device *device)
 static void retire(struct bus *bus, struct device *device)
 {
 	device_disconnect(device);
-	if (state_of(bus, device->backend) != XenbusStateClosed)
-		set_state(bus, device, XenbusStateClosed);
+	become_closed(bus, device);
 }
 
 static void follow_frontend(struct bus *bus, struct device *device)
@@ -280,11 +291,13 @@ static void follow_frontend(struct bus *bus, struct device *device)
 	case XenbusStateClosed:
 		device_disconnect(device);
 		/* It may not come before the last time has come to its end. */
-		if (!device->closing)
+		if (device->closing)
+			device->changed = true;
+		else
 			await_guest(bus, device);
 		break;
 	case XenbusStateInitialised:
-		if (device->connected || device->closing)
+		if (device->connected)
 			break;
 		ret = connect_device(bus, device);
 		if (ret)
@@ -353,6 +366,7 @@ static struct device *add_device(struct bus *bus, uint32_t domid,
 		.domid = domid,
 		.copy = bus->copy,
 	};
+	device->stats = bus->stats;
 	if (asprintf(&device->backend, ROOT "/%u/%u", domid, devid) < 0)
 		device->backend = NULL;
 	if (!device->backend || watch_frontend(bus, device)) {
@@ -485,8 +499,9 @@ static void settle(struct bus *bus)
 	for (struct device *d = bus->devices; d; d = d->next) {
 		if (!d->closing || !device_settle(d))
 			continue;
-		/* Its guest may have come back, or the device may have gone. */
-		d->changed = true;
+		if (d->leaving)
+			become_closed(bus, d);
+		/* The device may have gone meanwhile. */
 		bus->rescan = true;
 	}
 }
@@ -499,7 +514,8 @@ void bus_follow(struct bus *bus)
 		scan(bus);
 	}
 	for (struct device *d = bus->devices; d; d = d->next) {
-		if (!d->changed)
+		/* What its guest has done meanwhile is for afterwards. */
+		if (!d->changed || d->closing)
 			continue;
 		d->changed = false;
 		follow_frontend(bus, d);

@@ -16,6 +16,7 @@
  * @display:	for all of them
  * @xen:	for all of them
  * @copy:	copy frames
+ * @stats:	print statistics when a guest goes
  * @rescan:	devices may have come or gone
  * @devices:	list
  */
@@ -24,6 +25,7 @@ struct bus {
 	struct display *display;
 	struct xen_handles *xen;
 	bool copy;
+	bool stats;
 	bool rescan;
 	struct device *devices;
 };

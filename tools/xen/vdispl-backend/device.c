@@ -74,7 +74,7 @@ static void drop_waiting(struct device *device)
 {
 	/* The numbers were kept for these. */
 	for (unsigned int i = 0; i < device->num_waiting; i++)
-		buffer_abandon(device->waiting[i].number);
+		buffer_abandon(&device->store, device->waiting[i].number);
 	device->num_waiting = 0;
 }
 
@@ -114,12 +114,19 @@ void device_disconnect(struct device *device)
 {
 	if (!device->connected)
 		return;
-	device_print_stats(device);
+	if (device->stats)
+		device_print_stats(device);
 	for (unsigned int i = 0; i < device->num_connectors; i++)
 		ring_unbind(&device->connectors[i].ring, device->store.xen);
 	device->connected = false;
 	device->closing = true;
 	device_settle(device);
+}
+
+/* The kernel says so also of other outputs that have to do with this one. */
+static int again_if_busy(int ret)
+{
+	return ret == -EBUSY ? AGAIN : ret;
 }
 
 static int set_config(struct connector *conn,
@@ -133,7 +140,7 @@ static int set_config(struct connector *conn,
 	if (output->busy)
 		return AGAIN;
 	if (!req->fb_cookie)
-		return output_blank(store->display, output);
+		return again_if_busy(output_blank(store->display, output));
 	fb = framebuffer_find(store, req->fb_cookie);
 	if (!fb)
 		return -ENOENT;
@@ -145,7 +152,7 @@ static int set_config(struct connector *conn,
 			  req->x, req->y);
 	if (!ret)
 		conn->stats.frames++;
-	return ret;
+	return again_if_busy(ret);
 }
 
 static int page_flip(struct connector *conn,
@@ -154,21 +161,21 @@ static int page_flip(struct connector *conn,
 	struct store *store = &conn->device->store;
 	struct framebuffer *fb = framebuffer_find(store, req->fb_cookie);
 	struct output *output = conn->output;
-	uint64_t start = now_ns();
 	int ret;
 
 	if (!fb)
 		return -ENOENT;
 	if (output->busy)
 		return AGAIN;
-	if (!fb->ids[output->card])
+	/* A flip changes what is shown; it does not begin to show. */
+	if (!output->fb || !fb->ids[output->card])
 		return -EINVAL;
 	conn->stats.copied += framebuffer_update(fb, output->card);
 	ret = output_flip(store->display, output, fb->ids[output->card]);
 	if (ret)
-		return ret;
+		return again_if_busy(ret);
 	conn->flip_cookie = req->fb_cookie;
-	conn->flip_started = start;
+	conn->flip_started = conn->asked;
 	conn->stats.frames++;
 	return 0;
 }
@@ -283,17 +290,27 @@ static void answer(struct connector *conn, uint16_t id, uint8_t operation,
 		     ret ? protocol_error(ret) : 0);
 }
 
-/* Whether many pages may have to be mapped or unmapped. */
-static bool takes_long(const struct xendispl_req *req)
+/* Whether many pages may have to be mapped, unmapped or copied. */
+static bool takes_long(const struct connector *conn,
+		       const struct xendispl_req *req)
 {
-	return req->operation == XENDISPL_OP_DBUF_CREATE ||
-	       req->operation == XENDISPL_OP_DBUF_DESTROY;
+	switch (req->operation) {
+	case XENDISPL_OP_DBUF_CREATE:
+	case XENDISPL_OP_DBUF_DESTROY:
+		return true;
+	case XENDISPL_OP_SET_CONFIG:
+	case XENDISPL_OP_PG_FLIP:
+		return conn->device->store.copy;
+	}
+	return false;
 }
 
 static int take_request(struct connector *conn, struct xendispl_req *req)
 {
-	if (!conn->holding)
+	if (!conn->holding) {
+		conn->asked = now_ns();
 		return ring_next(&conn->ring, req);
+	}
 	conn->holding = false;
 	*req = conn->held;
 	return 1;
@@ -324,7 +341,7 @@ static int serve(struct connector *conn)
 		if (ret != LATER)
 			answer(conn, req.id, req.operation, ret);
 		ret = 1;
-		if (takes_long(&req))
+		if (takes_long(conn, &req))
 			break;
 	}
 	conn->more = ret > 0 || (!ret && ring_rearm(&conn->ring));
@@ -363,6 +380,22 @@ int device_serve(struct device *device)
 		more |= ret;
 	}
 	return more;
+}
+
+bool device_polls(const struct device *device)
+{
+	if (device->num_waiting)
+		return true;
+	for (unsigned int i = 0; i < device->num_connectors; i++) {
+		const struct connector *conn = &device->connectors[i];
+		const struct output *output = conn->output;
+
+		if (!output || output->busy)
+			continue;
+		if (conn->holding || (device->closing && output->fb))
+			return true;
+	}
+	return false;
 }
 
 bool device_wake(struct device *device, int port)

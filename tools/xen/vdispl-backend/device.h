@@ -21,6 +21,7 @@ struct connector {
 	struct device *device;
 	struct ring ring;
 	struct output *output;
+	uint64_t asked;		/* when the request was read, in ns */
 	uint64_t flip_cookie;
 	uint64_t flip_started;
 	bool more;		/* has requests although no event will tell */
@@ -46,6 +47,9 @@ struct waiting {
  * @closing:	they are not, but an output still shows something
  * @seen:	still listed; for bus.c
  * @changed:	the guest's state is to be looked at; for bus.c
+ * @leaving:	is to become Closed when it is not closing any more; for bus.c
+ * @stats:	print them when the guest goes
+ * @expelled:	how often it was cut off; for bus.c
  * @store:	buffers
  * @num_connectors: those in use
  * @connectors:	by index
@@ -62,6 +66,9 @@ struct device {
 	bool closing;
 	bool seen;
 	bool changed;
+	bool leaving;
+	bool stats;
+	unsigned int expelled;
 	struct store store;
 	unsigned int num_connectors;
 	struct connector connectors[MAX_CONNECTORS];
@@ -106,6 +113,9 @@ void device_settle_now(struct device *device);
  * broken its rings: the device has to be disconnected.
  */
 int device_serve(struct device *device);
+
+/* Whether it is to be served soon, although no event will tell. */
+bool device_polls(const struct device *device);
 
 /* A port has fired: note whose it is. */
 bool device_wake(struct device *device, int port);

@@ -11,6 +11,7 @@
 
 /* More than any refresh takes. */
 #define LAST_WAIT_MS	1000
+#define LAST_TRIES	8
 
 static const uint32_t object_types[NUM_OBJECTS] = {
 	[OBJECT_CRTC] = DRM_MODE_OBJECT_CRTC,
@@ -113,18 +114,41 @@ static bool is_primary(const struct card *card, const drmModePlane *plane,
 	       type == DRM_PLANE_TYPE_PRIMARY;
 }
 
-/* Return: the id of the plane that a CRTC cannot do without, or 0. */
-static uint32_t find_plane(const struct card *card, int crtc_index)
+/* Whether another output of the card has an object. */
+static bool is_taken(const struct display *display, const struct output *output,
+		     enum object object, uint32_t id)
 {
+	for (unsigned int i = 0; i < display->num_outputs; i++) {
+		const struct output *other = &display->outputs[i];
+
+		if (other->card == output->card && other->objects[object] == id)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The id of a plane that a CRTC cannot do without, or 0. A plane may go with any
+ * CRTC: if there is one that is this one's now, it is that.
+ */
+static uint32_t find_plane(const struct display *display,
+			   const struct output *output, int crtc_index)
+{
+	const struct card *card = &display->cards[output->card];
 	drmModePlaneRes *res = drmModeGetPlaneResources(card->fd);
 	uint32_t found = 0;
+	bool bound = false;
 
-	for (uint32_t i = 0; res && i < res->count_planes && !found; i++) {
+	for (uint32_t i = 0; res && i < res->count_planes && !bound; i++) {
 		drmModePlane *plane;
 
 		plane = drmModeGetPlane(card->fd, res->planes[i]);
-		if (plane && is_primary(card, plane, crtc_index))
-			found = plane->plane_id;
+		if (plane && is_primary(card, plane, crtc_index) &&
+		    !is_taken(display, output, OBJECT_PLANE, plane->plane_id)) {
+			bound = plane->crtc_id == output->objects[OBJECT_CRTC];
+			if (bound || !found)
+				found = plane->plane_id;
+		}
 		drmModeFreePlane(plane);
 	}
 	drmModeFreePlaneResources(res);
@@ -147,9 +171,10 @@ static int find_properties(const struct card *card, struct output *output)
 }
 
 /* The connector with the CRTC's number: cards here have one each per output. */
-static int find_objects(const struct card *card, struct output *output,
+static int find_objects(const struct display *display, struct output *output,
 			int index)
 {
+	const struct card *card = &display->cards[output->card];
 	drmModeRes *res = drmModeGetResources(card->fd);
 	int ret = -ENODEV;
 
@@ -159,11 +184,15 @@ static int find_objects(const struct card *card, struct output *output,
 	    index < res->count_connectors) {
 		output->objects[OBJECT_CRTC] = res->crtcs[index];
 		output->objects[OBJECT_CONNECTOR] = res->connectors[index];
-		output->objects[OBJECT_PLANE] = find_plane(card, index);
+		output->objects[OBJECT_PLANE] = find_plane(display, output,
+							   index);
 		probe(card, res->connectors[index]);
 		ret = output->objects[OBJECT_PLANE] ? 0 : -ENODEV;
 	}
 	drmModeFreeResources(res);
+	if (!ret && is_taken(display, output, OBJECT_CRTC,
+			     output->objects[OBJECT_CRTC]))
+		ret = -EBUSY;
 	return ret ? ret : find_properties(card, output);
 }
 
@@ -179,7 +208,7 @@ static int add_output(struct display *display, char *name, const char *node,
 	if (ret < 0)
 		return ret;
 	*output = (struct output){ .card = (unsigned int)ret };
-	ret = find_objects(&display->cards[output->card], output, index);
+	ret = find_objects(display, output, index);
 	if (ret)
 		return ret;
 	output->name = strdup(name);
@@ -209,13 +238,28 @@ int display_add(struct display *display, const char *spec)
 	return ret;
 }
 
+struct card *display_lost(struct display *display)
+{
+	for (unsigned int i = 0; i < display->num_cards; i++) {
+		struct card *card = &display->cards[i];
+		uint64_t value;
+
+		if (card->fd >= 0 &&
+		    drmGetCap(card->fd, DRM_CAP_DUMB_BUFFER, &value) &&
+		    errno == ENODEV)
+			return card;
+	}
+	return NULL;
+}
+
 void display_close(struct display *display)
 {
 	for (unsigned int i = 0; i < display->num_outputs; i++)
 		free(display->outputs[i].name);
 	for (unsigned int i = 0; i < display->num_cards; i++) {
 		free(display->cards[i].node);
-		close(display->cards[i].fd);
+		if (display->cards[i].fd >= 0)
+			close(display->cards[i].fd);
 	}
 	*display = (struct display){ 0 };
 }
@@ -233,6 +277,30 @@ static void handle_end(int fd, unsigned int sequence, unsigned int sec,
 	/* Whoever asked for the flip may have gone. */
 	if (output->report && output->flip_done)
 		output->flip_done(output->owner);
+}
+
+bool display_busy(const struct display *display)
+{
+	for (unsigned int i = 0; i < display->num_outputs; i++)
+		if (display->outputs[i].busy)
+			return true;
+	return false;
+}
+
+void display_drop(struct display *display, struct card *card)
+{
+	close(card->fd);
+	card->fd = -1;
+	for (unsigned int i = 0; i < display->num_outputs; i++) {
+		struct output *output = &display->outputs[i];
+
+		if (&display->cards[output->card] != card)
+			continue;
+		/* No other end of a flip will come. */
+		if (output->busy)
+			handle_end(-1, 0, 0, 0, output);
+		output->fb = 0;
+	}
 }
 
 void display_dispatch(struct card *card)
@@ -415,11 +483,14 @@ int output_flip(struct display *display, struct output *output, uint32_t fb)
 
 bool output_clear(struct display *display, struct output *output)
 {
+	int ret;
+
 	output->report = false;
-	if (output->busy)
+	ret = output_blank(display, output);
+	if (ret == -EBUSY)
 		return false;
 	/* What cannot be blanked is when the framebuffer goes. */
-	if (output_blank(display, output))
+	if (ret)
 		output->fb = 0;
 	return !output->busy;
 }
@@ -429,7 +500,7 @@ void output_clear_now(struct display *display, struct output *output)
 	struct card *card = &display->cards[output->card];
 	struct pollfd pfd = { .fd = card->fd, .events = POLLIN };
 
-	while (!output_clear(display, output)) {
+	for (int i = 0; i < LAST_TRIES && !output_clear(display, output); i++) {
 		if (poll(&pfd, 1, LAST_WAIT_MS) > 0)
 			display_dispatch(card);
 		else

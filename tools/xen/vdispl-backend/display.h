@@ -19,6 +19,11 @@
 #define MAX_CARDS	4
 #define MAX_OUTPUTS	8
 
+/**
+ * struct card - a KMS device
+ * @node:	path
+ * @fd:		descriptor, or -1 when the device has gone
+ */
 struct card {
 	char *node;
 	int fd;
@@ -96,13 +101,33 @@ void display_close(struct display *display);
 /* Handle what a card has to say; its descriptor is readable. */
 void display_dispatch(struct card *card);
 
+/**
+ * display_lost() - look for a card that has gone, as one does that is unplugged
+ * @display:	all cards
+ *
+ * Return: one that is to be closed, or NULL.
+ */
+struct card *display_lost(struct display *display);
+
+/* Whether the end of something is awaited. */
+bool display_busy(const struct display *display);
+
+/*
+ * Close a card that has gone: all buffers and framebuffers that it has end with
+ * its descriptor, and with nothing else. Its outputs show nothing any more.
+ */
+void display_drop(struct display *display, struct card *card);
+
 /* Give the output of a name to a guest's connector, for a size. */
 int output_claim(struct display *display, const char *name, uint32_t width,
 		 uint32_t height, void *owner, struct output **claimed);
 /* It shows nothing and is not busy. */
 void output_release(struct display *display, struct output *output);
 
-/* Begin something; -EBUSY if it is busy. */
+/*
+ * Begin something; -EBUSY if it is busy, or another output of the card is that has
+ * to do with it, of whose end there is no event for this one.
+ */
 int output_show(struct display *display, struct output *output, uint32_t fb,
 		uint32_t x, uint32_t y);
 int output_blank(struct display *display, struct output *output);
@@ -114,7 +139,7 @@ int output_flip(struct display *display, struct output *output, uint32_t fb);
  * @output:	is not told of the end of a flip any more
  *
  * Return: true when it shows nothing; else this is to be called again when its
- * card has had something to say.
+ * card has had something to say or, if it is not busy, soon.
  */
 bool output_clear(struct display *display, struct output *output);
 

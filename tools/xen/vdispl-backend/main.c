@@ -26,8 +26,8 @@
 #include "bus.h"
 
 #define STATS_SECONDS	10
-#define RELEASE_POLL_MS	5
-#define REAP_POLL_MS	1000
+#define POLL_MS		5
+#define LOOK_MS		1000
 
 struct backend {
 	struct display display;
@@ -36,7 +36,7 @@ struct backend {
 	int epoll;
 	int signals;
 	int timer;
-	bool stats;
+	uint64_t looked;	/* in ns */
 	bool stop;
 };
 
@@ -72,7 +72,7 @@ static int open_timer(struct backend *be)
 		.it_value.tv_sec = STATS_SECONDS,
 	};
 
-	if (!be->stats)
+	if (!be->bus.stats)
 		return 0;
 	be->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	if (be->timer < 0 || timerfd_settime(be->timer, 0, &spec, NULL))
@@ -204,11 +204,42 @@ static void handle_source(struct backend *be, int fd)
 			display_dispatch(&be->display.cards[i]);
 }
 
+/* A look at what tells nothing of itself, which takes time: once a second. */
+static void look(struct backend *be)
+{
+	uint64_t now = now_ns();
+	struct card *card;
+
+	if (now - be->looked < LOOK_MS * 1000000ull)
+		return;
+	be->looked = now;
+	while ((card = display_lost(&be->display))) {
+		fprintf(stderr, "vdispl: %s has gone\n", card->node);
+		epoll_ctl(be->epoll, EPOLL_CTL_DEL, card->fd, NULL);
+		display_drop(&be->display, card);
+	}
+	for (struct device *d = be->bus.devices; d; d = d->next)
+		store_reap(&d->store);
+	numbers_reap(&be->xen);
+}
+
+/* Whether there is anything that such a look may find. */
+static bool has_to_look(const struct backend *be)
+{
+	if (display_busy(&be->display) || be->xen.kept)
+		return true;
+	for (struct device *d = be->bus.devices; d; d = d->next)
+		if (d->store.lingering || d->closing || d->num_waiting)
+			return true;
+	return false;
+}
+
 /* Return: how long the loop may sleep then, in ms. */
 static int serve_all(struct backend *be)
 {
 	int timeout = -1;
 
+	look(be);
 	bus_follow(&be->bus);
 	for (struct device *d = be->bus.devices; d; d = d->next) {
 		int ret = d->connected ? device_serve(d) : 0;
@@ -217,13 +248,10 @@ static int serve_all(struct backend *be)
 			bus_expel(&be->bus, d, ret);
 		else if (ret)
 			timeout = 0;
-		else if (d->num_waiting && timeout)
-			timeout = RELEASE_POLL_MS;
-		store_reap(&d->store);
-		if (d->store.lingering && timeout < 0)
-			timeout = REAP_POLL_MS;
+		if (timeout && device_polls(d))
+			timeout = POLL_MS;
 	}
-	return timeout;
+	return timeout < 0 && has_to_look(be) ? LOOK_MS : timeout;
 }
 
 static int run(struct backend *be)
@@ -259,7 +287,7 @@ static int parse(struct backend *be, int argc, char **argv)
 		else if (opt == 'c')
 			be->bus.copy = true;
 		else if (opt == 's')
-			be->stats = true;
+			be->bus.stats = true;
 		else
 			return -EINVAL;
 		if (ret) {

@@ -44,11 +44,22 @@ struct ring {
 	uint32_t events_sent;
 };
 
-/* What the handles of the Xen libraries are for all of the backend. */
+struct kept_number;
+
+/**
+ * struct xen_handles - what of Xen there is for all devices
+ * @gnttab:	grants
+ * @evtchn:	event channels
+ * @null:	descriptor of /dev/null, see buffer.c
+ * @kept:	numbers of buffers that nobody asks about any more, see there
+ * @pages:	of the buffers of all devices
+ */
 struct xen_handles {
 	xengnttab_handle *gnttab;
 	xenevtchn_handle *evtchn;
-	int null;		/* /dev/null, see buffer.c */
+	int null;
+	struct kept_number *kept;
+	uint32_t pages;
 };
 
 /* Where the peer says that its ends are. */

@@ -148,6 +148,27 @@ die_while_flipping()
 	expect_nothing_left destroyed
 }
 
+# The device of the screen is taken away while it shows a guest: that one has no
+# screen any more, and can end; another one does not notice.
+lose_card()
+{
+	local other driver=/sys/bus/pci/drivers/cirrus
+
+	with_display domu 0 screen:800x600 || return
+	with_display domu2 0 vkms:1920x1080 || return
+	flip_without_end domu2 1920 1080
+	other=$JOB
+	flip_without_end domu 800 600
+	basename "$driver"/0000:* >"$driver/unbind"
+	wait_until 20 grep -q 'card.* has gone' "$BACKEND_LOG" ||
+		bad "the backend does not notice that a card has gone"
+	flips_on domu2 "$other"
+	guest_end domu
+	flips_on domu2 "$other"
+	guest_end domu2
+	expect_nothing_left unplugged
+}
+
 guest_memory()
 {
 	local endless
@@ -167,6 +188,7 @@ guest_memory()
 	with_display domu 0 screen:800x600 || return
 	job_run domu last 800 600 2 2 1 9500
 	guest_leave domu
+	lose_card
 }
 
 device_memory()

@@ -107,9 +107,12 @@ static void create(struct picture_buffer *buf, const struct job *job,
 		copy_refs(buf, true);
 	}
 	req.op.dbuf_create.dbuf_cookie = cookie;
-	req.op.dbuf_create.width = job->width;
-	req.op.dbuf_create.height = job->height;
-	req.op.dbuf_create.bpp = 32;
+	/* The stock driver tells an offset of imports only, and no geometry. */
+	if (!offset || cookie == 1) {
+		req.op.dbuf_create.width = job->width;
+		req.op.dbuf_create.height = job->height;
+		req.op.dbuf_create.bpp = 32;
+	}
 	req.op.dbuf_create.buffer_sz = buf->pages * PAGE_BYTES;
 	req.op.dbuf_create.flags = buf->foreign ? XENDISPL_DBUF_FLG_REQ_ALLOC :
 						  0;

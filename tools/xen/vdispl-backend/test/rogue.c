@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <drm_fourcc.h>
+
 #include "front.h"
 
 #define MOST_BUFFERS	64
@@ -132,6 +134,54 @@ static void destroy_buffer(uint64_t cookie)
 
 	req.op.dbuf_destroy.dbuf_cookie = cookie;
 	expect("destroying a buffer", &req, 0);
+}
+
+static int attach(uint64_t cookie, uint32_t width, uint32_t height)
+{
+	struct xendispl_req req = { .operation = XENDISPL_OP_FB_ATTACH };
+
+	req.op.fb_attach.dbuf_cookie = cookie;
+	req.op.fb_attach.fb_cookie = cookie;
+	req.op.fb_attach.width = width;
+	req.op.fb_attach.height = height;
+	req.op.fb_attach.pixel_format = DRM_FORMAT_XRGB8888;
+	return front_send(&front, &req);
+}
+
+/* What the stock driver says of a buffer that it has by PRIME. */
+static struct xendispl_req create_bare(uint64_t cookie)
+{
+	struct xendispl_req req = good_create(cookie);
+
+	req.op.dbuf_create.width = 0;
+	req.op.dbuf_create.height = 0;
+	req.op.dbuf_create.bpp = 0;
+	return req;
+}
+
+static void ask_without_geometry(void)
+{
+	struct xendispl_req req = create_bare(1);
+
+	req.op.dbuf_create.data_ofs = req.op.dbuf_create.buffer_sz;
+	expect("no pixel at all", &req, -EINVAL);
+	req = create_bare(1);
+	req.op.dbuf_create.flags = XENDISPL_DBUF_FLG_REQ_ALLOC;
+	expect("memory of no geometry", &req, -EINVAL);
+	req = create_bare(1);
+	expect("a buffer of no geometry", &req, 0);
+	if (attach(1, 64, 65) >= 0 || attach(1, HUGE, 1) >= 0)
+		front_give_up(&front, "a framebuffer beyond its buffer");
+	if (attach(1, 64, 64))
+		front_give_up(&front, "no framebuffer without a geometry");
+	req = (struct xendispl_req){ .operation = XENDISPL_OP_PG_FLIP };
+	req.op.pg_flip.fb_cookie = 1;
+	expect("flipping a screen that shows nothing", &req, -EINVAL);
+	destroy_buffer(1);
+	req = good_create(1);
+	req.op.dbuf_create.bpp = 16;
+	expect("16 bits per pixel", &req, 0);
+	destroy_buffer(1);
 }
 
 /* The pages of one good buffer, again and again, until it is too much. */
@@ -313,6 +363,7 @@ int main(void)
 	ask_absurd_sizes();
 	ask_bad_references();
 	ask_unknown();
+	ask_without_geometry();
 	if (device_allocates())
 		keep_mapped();
 	hoard();
