@@ -195,15 +195,25 @@ static bool map_less(struct rb_node *a, const struct rb_node *b)
 }
 
 /*
+ * The first page offset that mmap() cannot be called with: it has 32 bits of pages
+ * in a 32-bit program. A 32-bit kernel counts bytes of a device in a long, and its
+ * last page is short of one.
+ */
+static u64 end_of_offsets(void)
+{
+	if (BITS_PER_LONG == 32)
+		return BIT_ULL(32 - PAGE_SHIFT) - 1;
+	return in_compat_syscall() ? BIT_ULL(32) : BIT_ULL(63 - PAGE_SHIFT);
+}
+
+/*
  * Where ranges have been before is not looked at, as long as there are others: that
- * would take longer with each range there is. The offset of mmap() has 32 bits of
- * pages in a 32-bit program.
+ * would take longer with each range there is.
  */
 static int reserve_pages(struct gntdev_map *map, unsigned int count)
 {
-	u64 end = in_compat_syscall() || BITS_PER_LONG == 32 ?
-		  BIT_ULL(32) : BIT_ULL(63 - PAGE_SHIFT);
 	struct gntdev_file *file = map->file;
+	u64 end = end_of_offsets();
 	int ret = 0;
 
 	spin_lock(&file->maps_lock);
