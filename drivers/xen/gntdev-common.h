@@ -219,6 +219,7 @@ struct gntdev_vma {
 /**
  * struct gntdev_mode - what differs between the kinds of domain
  * @init: called once when the module is loaded; may be NULL
+ * @opened: somebody opens the device; may be NULL
  * @may_map: grants of a domain can be mapped; NULL if those of all can
  * @map: map grants at the kernel addresses of backing pages
  * @unmap: undo that; the result of each operation is its status
@@ -242,6 +243,7 @@ struct gntdev_vma {
  */
 struct gntdev_mode {
 	int (*init)(void);
+	void (*opened)(void);
 	bool (*may_map)(domid_t domid);
 	int (*map)(struct gnttab_map_grant_ref *op, struct page **pages,
 		   unsigned int count);

@@ -20,11 +20,11 @@
 
 #include "gntdev-common.h"
 
-/* Number of this domain. */
+/* Number of this domain, which is another one after it was saved and restored. */
 static domid_t own_domid;
 
 /* Xen tells it as the other end of an event channel to oneself. */
-static int xlate_init(void)
+static int read_own_domid(void)
 {
 	struct evtchn_alloc_unbound alloc = {
 		.dom = DOMID_SELF,
@@ -39,19 +39,30 @@ static int xlate_init(void)
 		return ret;
 	status.port = alloc.port;
 	ret = HYPERVISOR_event_channel_op(EVTCHNOP_status, &status);
-	own_domid = status.u.unbound.dom;
+	if (!ret)
+		WRITE_ONCE(own_domid, status.u.unbound.dom);
 	close.port = alloc.port;
 	HYPERVISOR_event_channel_op(EVTCHNOP_close, &close);
 	return ret;
 }
 
+/* Without a free event channel, it is taken for what it was. */
+static void xlate_opened(void)
+{
+	if (IS_ENABLED(CONFIG_X86))
+		read_own_domid();
+}
+
 /*
  * On x86, mapping a page of one's own moves it: Xen takes it away from where
- * the granter has it, who finds a hole there.
+ * the granter has it, who finds a hole there. Before anybody is refused, Xen is
+ * asked again.
  */
 static bool xlate_may_map(domid_t domid)
 {
-	return !IS_ENABLED(CONFIG_X86) || domid != own_domid;
+	if (!IS_ENABLED(CONFIG_X86) || domid != READ_ONCE(own_domid))
+		return true;
+	return !read_own_domid() && domid != READ_ONCE(own_domid);
 }
 
 static int xlate_map(struct gnttab_map_grant_ref *op, struct page **pages,
@@ -291,7 +302,8 @@ static bool xlate_own_frames(xen_pfn_t *frames, unsigned int count)
 }
 
 const struct gntdev_mode gntdev_xlate_mode = {
-	.init = xlate_init,
+	.init = read_own_domid,
+	.opened = xlate_opened,
 	.may_map = xlate_may_map,
 	.map = xlate_map,
 	.unmap = xlate_unmap,

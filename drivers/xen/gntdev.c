@@ -230,6 +230,8 @@ static int gntdev_open(struct inode *inode, struct file *filp)
 		return ret;
 	}
 	gntdev_ranges_init(file);
+	if (gntdev_mode()->opened)
+		gntdev_mode()->opened();
 	filp->private_data = file;
 	return 0;
 }
