@@ -43,6 +43,7 @@
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/rbtree.h>
+#include <linux/rwsem.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -266,6 +267,19 @@ struct gntdev_mode {
 			     unsigned int count, dma_addr_t addr);
 	bool (*own_frames)(xen_pfn_t *frames, unsigned int count);
 };
+
+/* Whether somebody, and nobody else at the time, changes an address space. */
+#ifdef CONFIG_PREEMPT_RT
+static inline bool gntdev_mm_is_changing(const struct mm_struct *mm)
+{
+	return atomic_read(&mm->mmap_lock.rwbase.readers) == WRITER_BIAS;
+}
+#else
+static inline bool gntdev_mm_is_changing(const struct mm_struct *mm)
+{
+	return atomic_long_read(&mm->mmap_lock.count) & RWSEM_WRITER_LOCKED;
+}
+#endif
 
 extern const struct gntdev_mode gntdev_pv_mode;
 extern const struct gntdev_mode gntdev_xlate_mode;

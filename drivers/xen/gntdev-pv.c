@@ -356,12 +356,19 @@ static vm_fault_t pv_vma_fault(struct vm_fault *vmf)
 	return VM_FAULT_NOPAGE;
 }
 
-/* Lets get_user_pages() find the page whose kernel address is the frame. */
+/*
+ * Lets get_user_pages() find the page whose kernel address is the frame. Who holds
+ * mmap_lock for writing is not it, and gets none: what is written to clear_refs
+ * makes the kernel change the entries of all pages that it is told of, which it
+ * cannot do to one with a frame of another domain.
+ */
 static struct page *pv_find_special_page(struct vm_area_struct *vma,
 					 unsigned long addr)
 {
 	struct gntdev_pv_vma *pv = to_pv_vma(vma);
 
+	if (gntdev_mm_is_changing(vma->vm_mm))
+		return NULL;
 	return pv->base.mapping->pages[(addr - pv->start) >> PAGE_SHIFT];
 }
 

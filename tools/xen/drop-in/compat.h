@@ -32,6 +32,13 @@
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#include <linux/rwsem.h>
+
+/* Others have it in the header, with the same value. */
+#ifndef RWSEM_WRITER_LOCKED
+#define RWSEM_WRITER_LOCKED		(1UL << 0)
+#endif
+
 #include <linux/compiler_types.h>
 #include <linux/maple_tree.h>
 

@@ -150,6 +150,29 @@ TEST_F_TIMEOUT(crossdomain, guest_pages_are_mapped, SECONDS)
 	}
 }
 
+/*
+ * The kernel clears the accessed bits of all mappings of a process: in a PV domain,
+ * only Xen can change an entry with a frame of another domain.
+ */
+TEST_F_TIMEOUT(crossdomain, accesses_of_mapped_pages_are_cleared, SECONDS)
+{
+	static const char *const kinds[] = { "1", "3", "4", "5" };
+	struct gntdev_mapping map;
+	int id = guest_grants(self, PAGES, 1);
+
+	ASSERT_LT(0, id);
+	ASSERT_EQ(0, gntdev_mapping_open(&map, self->fd, self->guest,
+					 self->refs, PAGES, RW));
+	for (size_t i = 0; i < ARRAY_SIZE_OF(kinds); i++) {
+		EXPECT_EQ(0, pattern_check(map.addr, 0, PAGES, i + 1, NULL));
+		EXPECT_EQ(0, write_text("/proc/self/clear_refs", kinds[i]));
+		pattern_fill(map.addr, 0, PAGES, i + 2);
+		EXPECT_EQ(0, guest_differs(self, id, i + 2));
+	}
+	EXPECT_EQ(0, gntdev_mapping_close(&map));
+	EXPECT_EQ(0, peer_release(self->peer, id));
+}
+
 /* A buffer of dom0 is imported; the guest maps it, or exports it itself. */
 static void check_import(struct __test_metadata *_metadata,
 			 FIXTURE_DATA(crossdomain) *self, int dmabuf,
