@@ -32,11 +32,12 @@
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
+#include <linux/bits.h>
 #include <linux/rwsem.h>
 
 /* Others have it in the header, with the same value. */
 #ifndef RWSEM_WRITER_LOCKED
-#define RWSEM_WRITER_LOCKED		(1UL << 0)
+#define RWSEM_WRITER_LOCKED		BIT(0)
 #endif
 
 #include <linux/compiler_types.h>
