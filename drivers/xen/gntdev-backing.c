@@ -76,7 +76,8 @@ static void drain_pool(void)
 /*
  * If the pool has not enough, all pages come from the allocator, so that they
  * are consecutive if it can be done. Nobody may find both empty meanwhile, and
- * have the allocator add memory.
+ * have the allocator add memory. What it says when it has no addresses for it, such as
+ * EBUSY, means nothing to a caller.
  */
 static int take_pages(struct page **pages, unsigned int count)
 {
@@ -85,7 +86,7 @@ static int take_pages(struct page **pages, unsigned int count)
 	guard(mutex)(&pool_lock);
 	if (pool_count < count) {
 		drain_pool();
-		return gnttab_alloc_pages(count, pages);
+		return gnttab_alloc_pages(count, pages) ? -ENOMEM : 0;
 	}
 	if (gntdev_selftest_fails(GNTDEV_FAIL_PAGES))
 		return -ENOMEM;
