@@ -76,8 +76,8 @@ static void drain_pool(void)
 /*
  * If the pool has not enough, all pages come from the allocator, so that they
  * are consecutive if it can be done. Nobody may find both empty meanwhile, and
- * have the allocator add memory. What it says when it has no addresses for it, such as
- * EBUSY, means nothing to a caller.
+ * have the allocator add memory. What it says when it has no addresses for more,
+ * such as EBUSY, means nothing to a caller.
  */
 static int take_pages(struct page **pages, unsigned int count)
 {
