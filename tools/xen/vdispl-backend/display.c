@@ -181,7 +181,10 @@ static int find_objects(const struct display *display, struct output *output,
 	if (!res)
 		return -errno;
 	if (index >= 0 && index < res->count_crtcs &&
-	    index < res->count_connectors) {
+	    index < res->count_connectors)
+		ret = is_taken(display, output, OBJECT_CRTC,
+			       res->crtcs[index]) ? -EBUSY : 0;
+	if (!ret) {
 		output->objects[OBJECT_CRTC] = res->crtcs[index];
 		output->objects[OBJECT_CONNECTOR] = res->connectors[index];
 		output->objects[OBJECT_PLANE] = find_plane(display, output,
@@ -190,9 +193,6 @@ static int find_objects(const struct display *display, struct output *output,
 		ret = output->objects[OBJECT_PLANE] ? 0 : -ENODEV;
 	}
 	drmModeFreeResources(res);
-	if (!ret && is_taken(display, output, OBJECT_CRTC,
-			     output->objects[OBJECT_CRTC]))
-		ret = -EBUSY;
 	return ret ? ret : find_properties(card, output);
 }
 
